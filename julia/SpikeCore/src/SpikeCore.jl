@@ -1,0 +1,35 @@
+"""
+Simulation of networks of spiking neurons on sparse connectivity.
+
+The files below are in reading order: random numbers, networks, what a step is made of, the models, the loop, and last
+the only file that knows that it is being called from another language.
+"""
+module SpikeCore
+
+include("error.jl")
+include("elementary.jl")
+include("philox.jl")
+include("emission.jl")
+include("expression.jl")
+include("connectivity.jl")
+include("kernels.jl")
+include("stimulus.jl")
+include("model.jl")
+include("models/cascade.jl")
+include("models/bernoulli_glm.jl")
+include("models/poisson_glm.jl")
+include("models/rectified_lnp.jl")
+include("models/rectified_sam.jl")
+include("models/threshold_sam.jl")
+include("barrier.jl")
+include("state.jl")
+include("propagate.jl")
+include("simulate.jl")
+include("session.jl")
+include("service.jl")
+include("worker.jl")
+include("precompile.jl")
+
+export SpikeCoreError, handle
+
+end

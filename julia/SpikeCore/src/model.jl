@@ -1,0 +1,64 @@
+# What every model file provides, and how parameters reach it.
+#
+# A neuron model is an immutable struct of scalars with the pure functions
+#     step(model, state, input, dt)       -> state           subthreshold dynamics, or the drive
+#     activity(model, state, dt)          -> number          what a spike is drawn from or compared with
+#     fire(model, state, u, dt)           -> Bool            whether it spikes, given a uniform number u
+#     reset(model, state, count)          -> state
+# A model file adds a builder to MODELS: (parameters, number type, dt) -> Blueprint.
+
+"Parameters of one model as they came in: numbers by name, and arrays for those that differ between neurons."
+struct Parameters
+    numbers::Dict{String,Any}
+    arrays::Dict{String,Any}
+    n::Int
+end
+
+isgiven(p::Parameters, name) = haskey(p.numbers, name) || haskey(p.arrays, name)
+
+function number(p::Parameters, name)
+    haskey(p.arrays, name) && fail(name, " must be one number for all neurons")
+    haskey(p.numbers, name) || fail("the parameter ", name, " is missing")
+    return Float64(p.numbers[name])
+end
+
+"The parameter as a vector of length 1 (the same for all neurons) or n."
+function column(p::Parameters, name)
+    haskey(p.arrays, name) || return [number(p, name)]
+    x = p.arrays[name]
+    length(x) == p.n || fail(name, " must have one value per neuron (", p.n, "), got ", length(x))
+    return convert(Vector{Float64}, vec(x))
+end
+
+"One model for all neurons, or one per neuron from columns in the order of its fields; `at` gives that of neuron `i`."
+struct Shared{M}
+    model::M
+end
+struct PerNeuron{M,C<:Tuple}
+    columns::C
+end
+
+@inline at(p::Shared, i::Int) = p.model
+@inline at(p::PerNeuron{M}, i::Int) where {M} = M(map(c -> @inbounds(c[i]), p.columns)...)
+
+"Neurons of model `M` from columns of length 1 or n."
+function neurons(::Type{M}, ::Type{T}, n::Int, columns...) where {M,T}
+    all(c -> length(c) == 1, columns) && return Shared{M}(M(map(c -> T(c[1]), columns)...))
+    full = map(c -> length(c) == 1 ? fill(T(c[1]), n) : convert(Vector{T}, c), columns)
+    return PerNeuron{M,typeof(full)}(full)
+end
+
+"All that the loop needs to know of a model: its neurons and the kernels in front of them."
+struct Blueprint{T,P}
+    neurons::P
+    coupling::Kernel{T}
+    coupling_gain::Vector{T}      # r, one or per neuron
+    self::Vector{T}               # effect of an own spike by lag
+    background_noise::Vector{T}   # amplitude; empty: none
+    background_gate::Float64      # probability that it is present in a step
+end
+
+Blueprint(neurons::P, coupling::Kernel{T}, coupling_gain, self) where {T,P} =
+    Blueprint{T,P}(neurons, coupling, coupling_gain, self, T[], 0.0)
+
+const MODELS = Dict{String,Function}()

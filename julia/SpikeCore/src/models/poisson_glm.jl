@@ -1,0 +1,7 @@
+# PoissonGLM (Spikeometric): mu = dt / alpha exp(beta g), Poisson counts.
+#     kappa(k) = exp(-k dt / tau), k dt < history; no self kernel
+
+MODELS["PoissonGLM"] = function (p::Parameters, ::Type{T}, dt) where {T}
+    cells = cascade(T, p, Exponential(), Poisson(); slope=column(p, "beta"), scale=1 ./ column(p, "alpha"))
+    return Blueprint(cells, history_kernel(T, p, dt), T.(column(p, "r")), T[])
+end

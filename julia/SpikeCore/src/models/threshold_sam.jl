@@ -1,0 +1,8 @@
+# ThresholdSAM (Spikeometric): activation as in RectifiedSAM; a spike where g > theta, strictly. The background is
+# b (1 + n m) with n ~ N(0, sigma) and m ~ Bernoulli(rho), drawn per neuron and step.
+
+MODELS["ThresholdSAM"] = function (p::Parameters, ::Type{T}, dt) where {T}
+    cells = cascade(T, p, Identity(), Threshold(); threshold=column(p, "theta"))
+    noise = T.(number(p, "sigma") .* column(p, "b"))
+    return Blueprint(cells, activation_kernel(T, p, dt), T.(column(p, "r")), T[], noise, number(p, "rho"))
+end

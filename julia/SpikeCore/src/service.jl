@@ -1,0 +1,113 @@
+# The narrow waist: handle(method, params, arrays), plain values and named arrays in both directions. Nothing above this
+# file knows that it is called from outside, and nothing here knows which transport called.
+
+const SESSIONS = Dict{Int,Any}()
+const NEXT_SESSION = Ref(1)
+
+"""
+    handle(method, params, arrays) -> (result, arrays)
+
+`params` and the result are trees of numbers, strings, vectors and `Dict{String,Any}`; arrays are named. Methods:
+- `info`: version of Julia and of SpikeCore, threads, process id.
+- `echo`: gives back what it got.
+- `open`: makes a run (see session.jl) and returns the number of its session.
+- `advance`: `session`, `steps`; returns the spikes of these steps and what else is recorded.
+- `state`: the state between two steps, and mean rates where asked for.
+- `close`: forgets the session.
+Every inconsistency is a `SpikeCoreError`; it ends that call and, in `advance`, that session, never another one.
+"""
+function handle(method::String, params::Dict{String,Any}, arrays::Dict{String,Any})
+    haskey(METHODS, method) || fail("unknown method ", method)
+    return METHODS[method](params, arrays)
+end
+
+const NOTHING = Dict{String,Any}()
+
+function info(params, arrays)
+    return Dict{String,Any}("julia" => string(VERSION), "threads" => Threads.nthreads(), "pid" => getpid(),
+                            "cpu" => unsafe_string(Base.JLOptions().cpu_target), "sessions" => length(SESSIONS)), NOTHING
+end
+
+echo(params, arrays) = params, arrays
+
+function open_session(params, arrays)
+    # A nonlinearity given as text is a method newer than this call; so is all that is compiled for it.
+    run = Base.invokelatest(Run, params, arrays)
+    id = NEXT_SESSION[]
+    NEXT_SESSION[] += 1
+    SESSIONS[id] = run
+    return Dict{String,Any}("session" => id), NOTHING
+end
+
+function session(params)
+    id = required(params, "session", Int)
+    haskey(SESSIONS, id) || fail("session ", id, " does not exist or has ended")
+    return SESSIONS[id]
+end
+
+function advance_session(params, arrays)
+    run = session(params)
+    steps = required(params, "steps", Int)
+    steps >= 1 || fail("steps must be at least 1, got ", steps)
+    start = time_ns()
+    try
+        Base.invokelatest(advance!, run, steps)
+    catch
+        delete!(SESSIONS, params["session"])
+        rethrow()
+    end
+    seconds = (time_ns() - start) / 1e9
+    step, neuron, pointer = merged_spikes(run)
+    result = Dict{String,Any}("seconds" => seconds)
+    recorded = Dict{String,Any}("spike_step" => step, "spike_neuron" => neuron, "trial_pointer" => pointer)
+    run.record_drive && (recorded["drive"] = run.drive_record)
+    run.record_rate && (recorded["rate"] = run.rate_record)
+    return result, recorded
+end
+
+"Spikes of all trials, one trial after the other, within a trial by step and then neuron."
+function merged_spikes(run::Run)
+    total = sum(part.n_recorded for trial in run.trials for part in trial.parts)
+    step, neuron = Vector{Int64}(undef, total), Vector{Int32}(undef, total)
+    pointer = zeros(Int64, length(run.trials) + 1)
+    k = 0
+    for (j, trial) in enumerate(run.trials)
+        k = merge_parts!(step, neuron, k, trial.parts)
+        pointer[j+1] = k
+    end
+    return step, neuron, pointer
+end
+
+function merge_parts!(step::Vector{Int64}, neuron::Vector{Int32}, k::Int, parts::Vector{Part})
+    position = ones(Int, length(parts))
+    while true
+        now = typemax(Int)
+        for (p, part) in enumerate(parts)
+            position[p] <= part.n_recorded && (now = min(now, part.recorded_step[position[p]]))
+        end
+        now == typemax(Int) && return k
+        for (p, part) in enumerate(parts)
+            while position[p] <= part.n_recorded && part.recorded_step[position[p]] == now
+                k += 1
+                step[k], neuron[k] = now, part.recorded_neuron[position[p]]
+                position[p] += 1
+            end
+        end
+    end
+end
+
+function session_state(params, arrays)
+    run = session(params)
+    state = state_arrays(run.trials)
+    run.sum_activity && (state["mean_rate"] = hcat((trial.activity_sum for trial in run.trials)...))
+    return Dict{String,Any}("step" => run.trials[1].step), state
+end
+
+function close_session(params, arrays)
+    delete!(SESSIONS, get(params, "session", 0))
+    GC.gc(get(params, "collect", false))        # mapped arrays are given back when they are collected
+    return Dict{String,Any}(), NOTHING
+end
+
+const METHODS = Dict{String,Function}("info" => info, "echo" => echo, "open" => open_session,
+                                      "advance" => advance_session, "state" => session_state, "close" => close_session)

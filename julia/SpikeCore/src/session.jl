@@ -1,0 +1,175 @@
+# A run that its caller advances piece by piece: made from plain values and named arrays, kept by number.
+
+# Numbers under a name, or an array under the same name with the prefix of its owner.
+struct Request
+    params::Dict{String,Any}
+    arrays::Dict{String,Any}
+end
+
+function required(d::AbstractDict, name, ::Type{R}) where {R}
+    haskey(d, name) || fail("`", name, "` is missing")
+    d[name] isa R || fail("`", name, "` must be ", R, ", got ", typeof(d[name]))
+    return d[name]::R
+end
+
+"Arrays whose name begins with `prefix`, by the rest of the name."
+function owned_by(prefix::String, arrays)
+    k = length(prefix)
+    return Dict{String,Any}(name[k+1:end] => x for (name, x) in arrays if startswith(name, prefix))
+end
+
+"Makes the run that `params` and `arrays` describe; see `open_session` in service.jl for their names."
+function Run(params::Dict{String,Any}, arrays::Dict{String,Any})
+    T = Dict("float32" => Float32, "float64" => Float64)[required(params, "dtype", String)]
+    weights = get(arrays, "projection.1.weight", nothing)
+    W = weights === nothing ? T : eltype(weights)
+    return build_run(T, W, params, arrays)
+end
+
+function build_run(::Type{T}, ::Type{W}, params, arrays) where {T,W}
+    n, dt = required(params, "n", Int), Float64(required(params, "dt", Real))
+    n >= 1 || fail("n must be at least 1, got ", n)
+    dt > 0 || fail("dt must be positive, got ", dt)
+    seed = UInt64(required(params, "seed", Int))
+    first_step = required(params, "first_step", Int)
+    trial_ids = convert(Vector{Int64}, required(arrays, "trials", Array))
+    model = required(params, "model", Dict{String,Any})
+    name = required(model, "name", String)
+    haskey(MODELS, name) || fail("unknown model ", name, "; known are ", join(sort!(collect(keys(MODELS))), ", "))
+    blueprint = MODELS[name](Parameters(model, owned_by("model.", arrays), n), T, dt)
+    length(blueprint.coupling_gain) in (1, n) || fail("r must have one value, or one per neuron")
+    stimuli = Stimuli(T, params, arrays, dt, n, trial_ids)
+    threads = clamp(required(params, "threads", Int), 1, Threads.nthreads())
+    ranges = blocks(n, length(trial_ids) >= threads ? 1 : threads)
+    projections = Projection{T,W}[build_projection(T, W, d, owned_by("projection.$j.", arrays), n, blueprint, ranges)
+                                  for (j, d) in enumerate(get(params, "projections", []))]
+    trials = [Trial(T, id % UInt32, column, first_step, n, projections, stimuli, blueprint, ranges, seed)
+              for (column, id) in enumerate(trial_ids)]
+    clamps = [Clamp(j, arrays, params) for j in 1:(haskey(params, "clamped_until") ? length(trials) : 0)]
+    record = get(params, "record", String[])
+    run = Run(n, T(dt), seed, blueprint.neurons, blueprint, projections, stimuli, trials, clamps, threads,
+              "drive" in record, "rate" in record, "mean_rate" in record, zeros(T, 0, 0, 0), zeros(T, 0, 0, 0))
+    run.sum_activity && foreach(t -> t.activity_sum = zeros(n), trials)
+    set_initial_state!(run, get(params, "initial", "rest"), owned_by("state.", arrays))
+    return run
+end
+
+function build_projection(::Type{T}, ::Type{W}, d, arrays, n, blueprint, ranges) where {T,W}
+    synapses = Connectivity(n, required(arrays, "offset", Vector{Int64}), required(arrays, "target", Vector{Int32}),
+                            required(arrays, "weight", Vector{W}), get(arrays, "delay", Int32[])::Vector{Int32},
+                            required(d, "delay", Int))
+    splits = length(ranges) == 1 ? zeros(Int64, 0, 0) : split_rows(synapses, ranges)
+    return Projection{T,W}(synapses, blueprint.coupling, splits)
+end
+
+function Clamp(j::Int, arrays, params)
+    pointer = required(arrays, "clamp.$j.pointer", Vector{Int64})
+    neuron, count = required(arrays, "clamp.$j.neuron", Vector{Int32}), required(arrays, "clamp.$j.count", Vector{Int32})
+    n = required(params, "n", Int)
+    (length(neuron) == length(count) && all(i -> 0 <= i < n, neuron)) || fail("given spikes name neurons outside 0..", n - 1)
+    (issorted(pointer) && first(pointer) == 0 && last(pointer) == length(neuron)) || fail("given spikes are not sorted")
+    return Clamp(required(params, "first_step", Int), required(params, "clamped_until", Int), pointer, neuron, count)
+end
+
+# ---- initial state ------------------------------------------------------------------------------------------------
+
+"""
+`rest`: nothing happened before. `random`: half of the neurons, drawn, fired in the step before the first. `saved`: what
+`state_arrays` gave. `activation`: given synaptic activations, one per neuron [and trial].
+"""
+function set_initial_state!(run::Run{T}, kind::String, arrays) where {T}
+    if kind == "saved"
+        restore!(run.trials, arrays)
+    elseif kind == "random"
+        for trial in run.trials
+            source = Source(run.seed, STREAM_INITIAL, trial.id)
+            spiking = Int32[i for i in 0:run.n-1 if draw(source, i, 0) < 0x80000000]
+            counts = ones(Int32, length(spiking))
+            remember!(trial.self, run.blueprint.self, spiking, counts, length(spiking), trial.step - 1)
+            for (filter, p) in zip(trial.filters, run.projections), part in 1:length(trial.parts)
+                deliver!(filter.ring, p, spiking, counts, length(spiking), trial.step - 1, part)
+            end
+        end
+    elseif kind == "activation"
+        given = required(arrays, "activation", Array)
+        size(given, 1) == run.n && size(given, 2) in (1, length(run.trials)) ||
+            fail("activation must have one value per neuron [and trial]")
+        for trial in run.trials, (filter, p) in zip(trial.filters, run.projections)
+            s = given[:, size(given, 2) == 1 ? 1 : trial.column]
+            # What is given is the activation in the first step: it arrives there as that many spikes.
+            cell = row(filter.ring, trial.step) + 1
+            for pre in 1:run.n, e in p.synapses.offset[pre]+1:p.synapses.offset[pre+1]
+                filter.ring[cell+p.synapses.target[e]] += p.synapses.weight[e] * s[pre] / filter.kernel.gain
+            end
+        end
+    elseif kind != "rest"
+        fail("unknown initial state ", kind)
+    end
+end
+
+# ---- stimuli --------------------------------------------------------------------------------------------------------
+
+function Stimuli(::Type{T}, params, arrays, dt::Float64, n::Int, trial_ids::Vector{Int64}) where {T}
+    stimuli = Stimuli{T}([], [], [], [], [], [], [])
+    for (j, d) in enumerate(get(params, "channels", []))
+        push!(stimuli.channels, given_kernel(T, Parameters(d, owned_by("channel.$j.", arrays), n), "kernel", dt))
+    end
+    for (j, d) in enumerate(get(params, "stimuli", []))
+        a = owned_by("stimulus.$j.", arrays)
+        add_stimulus!(stimuli, required(d, "kind", String), d, a, dt, n, trial_ids, STREAM_STIMULUS + UInt32(j))
+    end
+    return stimuli
+end
+
+steps_of(d, name, dt) = Float64(required(d, name, Real)) / dt
+start_of(d, dt) = Float64(get(d, "start", 0.0)) / dt
+stop_of(d, dt) = Float64(get(d, "stop", Inf)) / dt
+
+function add_stimulus!(stimuli::Stimuli{T}, kind, d, a, dt, n, trial_ids, stream) where {T}
+    channel = get(d, "channel", 0)
+    0 <= channel <= length(stimuli.channels) || fail("stimulus channel ", channel, " does not exist")
+    neurons = get(a, "neurons", Int32[])::Vector{Int32}
+    (issorted(neurons) && all(i -> 0 <= i < n, neurons)) || fail("stimulus targets must be sorted and lie in 0..", n - 1)
+    strength = haskey(a, "strength") ? T.(vec(a["strength"])) : T[get(d, "strength", 1.0)]
+    reached = isempty(neurons) ? n : length(neurons)
+    length(strength) in (1, reached) || fail("strength must have 1 or ", reached, " values, got ", length(strength))
+    target = Target{T}(neurons, strength, channel)
+    start, stop = start_of(d, dt), stop_of(d, dt)
+    wave = nothing
+    if kind == "constant"
+        wave = regular_wave(start, stop, Inf, Inf)
+    elseif kind == "regular"
+        wave = regular_wave(start, stop, steps_of(d, "period", dt), steps_of(d, "duration", dt))
+    elseif kind == "sine"
+        wave = sine_wave(start, stop, steps_of(d, "period", dt), required(d, "phase", Real), required(d, "baseline", Real))
+    elseif kind == "pulses"
+        wave = pulse_wave(start, stop, steps_of(d, "mean_interval", dt), steps_of(d, "duration", dt),
+                          required(d, "whole_intervals", Bool), get(d, "seed", -1), stream)
+    elseif kind == "series"
+        data = a["data"]
+        size(data, 2) in (1, length(trial_ids)) || fail("a stimulus has ", size(data, 2), " trials, expected ", length(trial_ids))
+        columns = Dict(UInt32(id) => c for (c, id) in enumerate(trial_ids))
+        wave = table_wave(Matrix{Float64}(reshape(data, size(data, 1), :)), start, steps_of(d, "dt", dt), columns)
+    elseif kind == "table"
+        data = a["data"]
+        size(data, 1) == reached || fail("a stimulus has values for ", size(data, 1), " neurons, expected ", reached)
+        cube = convert(Array{T,3}, reshape(data, size(data, 1), size(data, 2), :))
+        size(cube, 3) in (1, length(trial_ids)) || fail("a stimulus has ", size(cube, 3), " trials, expected ", length(trial_ids))
+        push!(stimuli.tables, Table{T}(target, cube, start, steps_of(d, "dt", dt)))
+    elseif kind == "spikes"
+        step, neuron = required(a, "step", Vector{Int64}), required(a, "neuron", Vector{Int32})
+        (issorted(step) && length(step) == length(neuron) && all(i -> 0 <= i < n, neuron)) || fail("given spikes do not fit")
+        push!(stimuli.spikes, GivenSpikes{T}(channel, step, neuron, T.(vec(a["weight"]))))
+    elseif kind == "poisson"
+        rate = haskey(a, "rate") ? Float64.(vec(a["rate"])) : [Float64(required(d, "rate", Real))]
+        length(rate) in (1, reached) || fail("rate must have 1 or ", reached, " values, got ", length(rate))
+        push!(stimuli.poisson, PoissonInput{T}(target, rate .* (dt / 1000), stream))
+    elseif kind == "noise"
+        tau = Float64(required(d, "tau", Real))
+        push!(stimuli.noises, Noise{T}(target, tau == 0 ? 0.0 : exp(-dt / tau), stream))
+    else
+        fail("unknown stimulus ", kind)
+    end
+    wave === nothing || (push!(stimuli.waves, wave); push!(stimuli.wave_targets, target))
+    return nothing
+end

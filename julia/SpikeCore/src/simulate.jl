@@ -1,0 +1,361 @@
+# The loop: gather the drive -> step and fire -> collect spikes -> reset -> deliver -> record.
+# With several trials each thread takes whole trials; with one, blocks of its neurons. Nothing here allocates per step.
+
+"""
+    advance!(run, n_steps)
+
+Advances every trial of `run` by `n_steps`.
+"""
+function advance!(run::Run{T}, n_steps::Int) where {T}
+    for trial in run.trials, part in trial.parts
+        part.n_recorded = 0
+    end
+    run.drive_record = zeros(T, run.n, run.record_drive ? n_steps : 0, length(run.trials))
+    run.rate_record = zeros(T, run.n, run.record_rate ? n_steps : 0, length(run.trials))
+    n_parts = length(run.trials[1].parts)
+    if n_parts == 1
+        on_threads(length(run.trials), run.threads) do j
+            evaluate_waves!(run, run.trials[j], n_steps)
+            advance_part!(run, run.trials[j], 1, n_steps, Barrier(1))
+        end
+    else
+        for trial in run.trials
+            evaluate_waves!(run, trial, n_steps)
+            barrier = Barrier(n_parts)
+            on_threads(n_parts, n_parts) do part
+                advance_part!(run, trial, part, n_steps, barrier)
+            end
+        end
+    end
+    for trial in run.trials
+        trial.step += n_steps
+        foreach(part -> check_part(run, trial, part), trial.parts)
+    end
+    return nothing
+end
+
+function advance_part!(run::Run, trial::Trial, p::Int, n_steps::Int, barrier::Barrier)
+    # Traces decay towards zero for ever; below the normal range each operation would cost a hundred times as much.
+    kept = get_zero_subnormals()
+    set_zero_subnormals(true)
+    try
+        part_loop!(run, trial, p, n_steps, barrier)
+    catch
+        barrier.broken[] = true
+        rethrow()
+    finally
+        set_zero_subnormals(kept)
+    end
+    return nothing
+end
+
+function part_loop!(run::Run{T}, trial::Trial{T}, p::Int, n_steps::Int, barrier::Barrier) where {T}
+    part = trial.parts[p]
+    self = run.blueprint.self
+    draws = isempty(run.clamps)
+    for j in 1:n_steps
+        step = trial.step + j - 1
+        buffer = (step & 1) + 1
+        gather!(run, trial, part, step, j)
+        if draws || step >= run.clamps[trial.column].until
+            part.quad == step >> 2 || draw_bits!(run, trial, part, step >> 2)
+            sweep!(trial, part, run.neurons, run.dt, step) ||
+                note_failure!(part, run.neurons, trial.drive, run.dt, step)
+            collect_spikes!(part, trial, run.neurons, run.dt, Source(run.seed, STREAM_FIRE, trial.id), step, buffer)
+        else
+            settle_drive!(trial.drive, run.neurons, run.dt, part.range)
+            given_spikes!(part, run.clamps[trial.column], step, buffer)
+        end
+        observe!(run, trial, part, j)
+        remember!(trial.self, self, part.spiking[buffer], part.counts[buffer], part.n_spiking[8buffer-7], step)
+        wait!(barrier) || return nothing
+        for source in trial.parts, (k, projection) in enumerate(run.projections)
+            deliver!(trial.filters[k].ring, projection, source.spiking[buffer], source.counts[buffer],
+                     source.n_spiking[8buffer-7], step, p)
+        end
+        barrier.parties == 1 && GC.safepoint()
+        part.failure == (0, 0) || (barrier.broken[] = true; return nothing)
+    end
+    return nothing
+end
+
+# ---- the drive ----------------------------------------------------------------------------------------------------
+
+function evaluate_waves!(run::Run{T}, trial::Trial{T}, n_steps::Int) where {T}
+    waves = run.stimuli.waves
+    if !isempty(waves)
+        trial.waves = zeros(T, n_steps, length(waves))
+        source = Source(run.seed, 0, trial.id)
+        values = zeros(n_steps)
+        for (w, wave) in enumerate(waves)
+            wave(values, trial.step, source)
+            trial.waves[:, w] = values
+        end
+    end
+    return nothing
+end
+
+"Sets the drive of the part's neurons to all that reaches them in `step`, except the constant background."
+function gather!(run::Run{T}, trial::Trial{T}, part::Part, step::Int, j::Int) where {T}
+    drive, range = trial.drive, part.range
+    stimulated = step >= 0      # equilibration runs before step 0, without stimulus
+    if stimulated && !isempty(run.stimuli.waves)
+        gather_waves!(run, trial, part, j)
+    else
+        @inbounds @simd ivdep for i in range
+            drive[i] = 0
+        end
+    end
+    stimulated && add_other_stimuli!(run, trial, part, step)
+    for filter in trial.filters
+        apply!(drive, filter, run.blueprint.coupling_gain, step, range)
+    end
+    isempty(run.blueprint.self) || add_self!(drive, trial.self, step, range)
+    isempty(run.blueprint.background_noise) || add_background_noise!(run, trial, part, step)
+    return nothing
+end
+
+function gather_waves!(run::Run{T}, trial::Trial{T}, part::Part, j::Int) where {T}
+    drive, base, range = trial.drive, trial.base, part.range
+    targets = run.stimuli.wave_targets
+    uniform_part = zero(T)
+    changed = length(part.base_key) != length(targets)
+    changed && resize!(part.base_key, length(targets))
+    for w in 1:length(targets)
+        target, value = targets[w], trial.waves[j, w]
+        target.channel == 0 || continue
+        if isempty(target.neurons) && length(target.strength) == 1
+            uniform_part += value * target.strength[1]
+        elseif changed || part.base_key[w] != value
+            changed = true
+            part.base_key[w] = value
+        end
+    end
+    if changed
+        @inbounds @simd ivdep for i in range
+            base[i] = 0
+        end
+        for w in 1:length(targets)
+            target, value = targets[w], trial.waves[j, w]
+            (target.channel != 0 || isempty(target.neurons) && length(target.strength) == 1) && continue
+            part.base_key[w] = value
+            value == 0 || add_wave!(base, 0, target, value, range)
+        end
+    end
+    @inbounds @simd ivdep for i in range
+        drive[i] = base[i] + uniform_part
+    end
+    return nothing
+end
+
+function add_other_stimuli!(run::Run{T}, trial::Trial{T}, part::Part, step::Int) where {T}
+    stimuli, range = run.stimuli, part.range
+    # Where a stimulus goes: straight into the drive, or into the row of its channel's filter.
+    place(channel) = channel == 0 ? (trial.drive, 0) :
+                     (trial.channels[channel].ring, row(trial.channels[channel].ring, step))
+    if !isempty(trial.channels)
+        for (w, target) in enumerate(stimuli.wave_targets)
+            target.channel == 0 && continue
+            value = trial.waves[step-trial.step+1, w]
+            value == 0 || add_wave!(place(target.channel)..., target, value, range)
+        end
+    end
+    for s in stimuli.tables
+        add_table!(place(s.target.channel)..., s, step, trial.column, range)
+    end
+    for s in stimuli.spikes
+        add_spikes!(place(s.channel)..., s, step, range)
+    end
+    for s in stimuli.poisson
+        add_poisson!(place(s.target.channel)..., s, run.seed, trial.id, step, range)
+    end
+    for (x, s) in zip(trial.noises, stimuli.noises)
+        add_noise!(place(s.target.channel)..., s, x, run.seed, trial.id, step, range)
+    end
+    for filter in trial.channels
+        apply!(trial.drive, filter, unit_gain(T), step, range)
+    end
+    return nothing
+end
+
+const UNIT_GAIN_32, UNIT_GAIN_64 = Float32[1], Float64[1]
+unit_gain(::Type{Float32}) = UNIT_GAIN_32
+unit_gain(::Type{Float64}) = UNIT_GAIN_64
+
+function add_self!(drive::Vector{T}, self::Matrix{T}, step::Int, range::UnitRange{Int}) where {T}
+    cell = row(self, step)
+    @inbounds @simd ivdep for i in range
+        drive[i] += self[cell+i]
+        self[cell+i] = 0
+    end
+    return nothing
+end
+
+function add_background_noise!(run::Run{T}, trial::Trial{T}, part::Part, step::Int) where {T}
+    drive, range, n = trial.drive, part.range, run.n
+    part.quad == step >> 2 || draw_bits!(run, trial, part, step >> 2)
+    lane = (step & 3) * n
+    amplitude, gate = run.blueprint.background_noise, run.blueprint.background_gate
+    normals, gates = trial.normals, trial.gates
+    @inbounds @simd ivdep for i in range
+        present = uniform(Float64, gates[lane+i]) < gate
+        size_of_noise = amplitude[length(amplitude) == 1 ? 1 : i] * normals[lane+i]
+        drive[i] += ifelse(present, size_of_noise, zero(T))
+    end
+    return nothing
+end
+
+# ---- spikes -------------------------------------------------------------------------------------------------------
+
+function draw_bits!(run::Run, trial::Trial, part::Part, quad::Int)
+    fill_bits!(trial.bits, Source(run.seed, STREAM_FIRE, trial.id), quad, part.range)
+    if !isempty(run.blueprint.background_noise)
+        fill_normals!(trial.normals, Source(run.seed, STREAM_BACKGROUND, trial.id), quad, part.range)
+        fill_bits!(trial.gates, Source(run.seed, STREAM_GATE, trial.id), quad, part.range)
+    end
+    part.quad = quad
+    return nothing
+end
+
+"One step of all neurons of the part: the drive becomes the model's, `fired` is set. False if an activity is not admissible."
+function sweep!(trial::Trial{T}, part::Part, cells::P, dt::T, now::Int) where {T,P}
+    drive, fired, bits = trial.drive, trial.fired, trial.bits
+    lane = (now & 3) * length(drive)
+    good = true
+    @inbounds @simd ivdep for i in part.range
+        model = at(cells, i)
+        state = step(model, nothing, drive[i], dt)
+        u = uniform(T, bits[lane+i])
+        fired[i] = fire(model, state, u, dt)
+        good &= admissible(emission(typeof(model)), activity(model, state, dt))
+        drive[i] = state.drive
+    end
+    return good
+end
+
+"The drive as the model sees it, where spikes are given."
+function settle_drive!(drive::Vector{T}, cells, dt::T, range::UnitRange{Int}) where {T}
+    @inbounds @simd ivdep for i in range
+        drive[i] = step(at(cells, i), nothing, drive[i], dt).drive
+    end
+    return nothing
+end
+
+function note_failure!(part::Part, cells, drive::Vector{T}, dt::T, now::Int) where {T}
+    for i in part.range
+        model = at(cells, i)
+        if !admissible(emission(typeof(model)), activity(model, (drive=drive[i],), dt))
+            part.failure = (i, now)
+            break
+        end
+    end
+    return nothing
+end
+
+function check_part(run::Run{T}, trial::Trial{T}, part::Part) where {T}
+    part.failure == (0, 0) && return nothing
+    i, step = part.failure
+    model = at(run.neurons, i)
+    what = emission(typeof(model))
+    g = trial.drive[i]
+    fail("the activity of neuron ", i - 1, " in step ", step, " (trial ", trial.id, ") is ",
+         activity(model, (drive=g,), run.dt), " at a drive of ", g, ", but must be ", requirement(what))
+end
+
+"Reads `fired` eight neurons at a time and lists those that did."
+function collect_spikes!(part::Part, trial::Trial{T}, cells, dt::T, source::Source, now::Int, buffer::Int) where {T}
+    fired, spiking, counts = trial.fired, part.spiking[buffer], part.counts[buffer]
+    m = 0
+    low, high = first(part.range), last(part.range)
+    GC.@preserve fired begin
+        words = Ptr{UInt64}(pointer(fired))
+        for w in (low-1)>>3:(high-1)>>3
+            word = unsafe_load(words, w + 1)
+            while word != 0
+                i = 8w + trailing_zeros(word) >> 3 + 1
+                word &= word - 1
+                @inbounds count = spikes_of(at(cells, i), trial.drive[i], dt, trial.bits, source, i, now)
+                count > 0 || continue
+                m += 1
+                @inbounds spiking[m] = i - 1
+                @inbounds counts[m] = count
+            end
+        end
+    end
+    part.n_spiking[8buffer-7] = m
+    now >= 0 && record_spikes!(part, spiking, counts, m, now)
+    return nothing
+end
+
+@inline function spikes_of(model::M, g::T, dt::T, bits, source, i, now) where {M,T}
+    mu = activity(model, (drive=g,), dt)
+    u = uniform(Float64, bits[(now&3)*size(bits, 1)+i])
+    return spike_count(emission(M), mu, u, source, i - 1, now)
+end
+
+function given_spikes!(part::Part, clamp::Clamp, now::Int, buffer::Int)
+    spiking, counts = part.spiking[buffer], part.counts[buffer]
+    m = 0
+    j = now - clamp.first + 1
+    if 1 <= j < length(clamp.pointer)
+        for e in clamp.pointer[j]+1:clamp.pointer[j+1]
+            clamp.neuron[e] + 1 in part.range || continue
+            m += 1
+            spiking[m] = clamp.neuron[e]
+            counts[m] = clamp.count[e]
+        end
+    end
+    part.n_spiking[8buffer-7] = m
+    return nothing
+end
+
+function record_spikes!(part::Part, spiking::Vector{Int32}, counts::Vector{Int32}, m::Int, now::Int)
+    total = 0
+    for s in 1:m
+        total += @inbounds counts[s]
+    end
+    needed = part.n_recorded + total
+    if needed > length(part.recorded_neuron)
+        resize!(part.recorded_neuron, 2needed)
+        resize!(part.recorded_step, 2needed)
+    end
+    k = part.n_recorded
+    @inbounds for s in 1:m, _ in 1:counts[s]
+        k += 1
+        part.recorded_neuron[k] = spiking[s]
+        part.recorded_step[k] = now
+    end
+    part.n_recorded = k
+    return nothing
+end
+
+# ---- what else is recorded --------------------------------------------------------------------------------------------
+
+function observe!(run::Run{T}, trial::Trial{T}, part::Part, j::Int) where {T}
+    drive, cells, dt = trial.drive, run.neurons, run.dt
+    if run.record_drive
+        for i in part.range
+            run.drive_record[i, j, trial.column] = drive[i]
+        end
+    end
+    if run.record_rate
+        for i in part.range
+            run.rate_record[i, j, trial.column] = rate(at(cells, i), drive[i], dt)
+        end
+    end
+    if run.sum_activity
+        for i in part.range
+            trial.activity_sum[i] += rate(at(cells, i), drive[i], dt)
+        end
+    end
+    return nothing
+end
+
+"Expected spikes per second given the drive."
+function rate(model::M, g::T, dt::T) where {M,T}
+    mu = activity(model, (drive=g,), dt)
+    return 1000 * expected_count(emission(M), mu) / dt
+end
+
+expected_count(::Union{Bernoulli,Poisson}, mu) = mu
+expected_count(::Threshold, mu) = mu > 0 ? one(mu) : zero(mu)

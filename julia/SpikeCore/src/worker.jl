@@ -1,0 +1,106 @@
+# The other end of the worker transport: a loop that reads a request, calls `handle` and writes the reply.
+# A message is its length (UInt64, little endian) and a TOML header; array bytes lie in files that the header names.
+
+@static if VERSION < v"1.6"
+    import Pkg
+    const TOML = Pkg.TOML
+else
+    import TOML
+end
+import Mmap
+
+const DTYPES = Dict{String,DataType}(
+    "bool" => Bool, "int8" => Int8, "int16" => Int16, "int32" => Int32, "int64" => Int64, "uint8" => UInt8,
+    "uint16" => UInt16, "uint32" => UInt32, "uint64" => UInt64, "float16" => Float16, "float32" => Float32,
+    "float64" => Float64, "complex64" => ComplexF32, "complex128" => ComplexF64)
+const DTYPE_NAMES = Dict{DataType,String}(T => name for (name, T) in DTYPES)
+
+function read_message(io::IO)
+    eof(io) && return nothing
+    # Not read(io, n): on Julia 1.5 that waits for more than it was asked for.
+    return String(read!(io, Vector{UInt8}(undef, read(io, UInt64))))
+end
+
+function write_message(io::IO, text::String)
+    write(io, UInt64(sizeof(text)))
+    write(io, text)
+    flush(io)
+    return nothing
+end
+
+"""
+The array that `entry` describes: read from the shared request file, or, where it has a file of its own, mapped without a
+copy. Python's C order `(trial, time, neuron)` is Julia's `(neuron, time, trial)`.
+"""
+function read_array(entry::Dict, requests::IO)
+    T = DTYPES[entry["dtype"]]
+    dims = Tuple(Int.(reverse(entry["shape"])))
+    prod(dims) == 0 && return Array{T}(undef, dims)
+    if haskey(entry, "file")
+        return open(io -> Mmap.mmap(io, Array{T,length(dims)}, dims, entry["offset"]; grow=false), entry["file"], "r")
+    end
+    seek(requests, entry["offset"])
+    return read!(requests, Array{T}(undef, dims))
+end
+
+function read_arrays(header::Dict, requests::IO)
+    arrays = Dict{String,Any}()
+    for entry in get(header, "arrays", [])
+        arrays[entry["name"]] = read_array(entry, requests)
+    end
+    return arrays
+end
+
+function write_arrays(arrays::Dict{String,Any}, replies::IO)
+    entries = Dict{String,Any}[]
+    seekstart(replies)
+    for (name, x) in arrays
+        push!(entries, Dict{String,Any}("name" => name, "dtype" => DTYPE_NAMES[eltype(x)],
+                                        "shape" => collect(Int, reverse(size(x))), "offset" => position(replies)))
+        write(replies, x)
+    end
+    flush(replies)
+    return entries
+end
+
+function answer(request::String, requests::IO, replies::IO)
+    reply = Dict{String,Any}()
+    try
+        header = TOML.parse(request)
+        reply["id"] = header["id"]
+        result, arrays = handle(header["method"], convert(Dict{String,Any}, get(header, "params", Dict{String,Any}())),
+                                read_arrays(header, requests))
+        reply["result"] = result
+        reply["arrays"] = write_arrays(arrays, replies)
+    catch problem
+        reply["error"] = Dict{String,Any}(
+            "kind" => problem isa SpikeCoreError ? "SpikeCoreError" : string(typeof(problem)),
+            "message" => sprint(showerror, problem),
+            "trace" => problem isa SpikeCoreError ? "" : first_lines(sprint(Base.show_backtrace, catch_backtrace())))
+    end
+    return sprint(io -> TOML.print(io, reply))
+end
+
+function first_lines(text)
+    lines = split(text, '\n')
+    return join(lines[1:min(12, end)], '\n')
+end
+
+"""
+    serve(request_pipe, reply_pipe, request_file, reply_file)
+
+Serves requests until the pipe is closed, as it is when the parent ends in whatever way. SIGINT is the parent's.
+"""
+function serve(request_pipe::Int, reply_pipe::Int, request_file::String, reply_file::String)
+    ccall(:signal, Ptr{Cvoid}, (Cint, Ptr{Cvoid}), 2, Ptr{Cvoid}(1))
+    incoming, outgoing = fdio(request_pipe, true), fdio(reply_pipe, true)
+    open(request_file, "r") do requests
+        open(reply_file, "r+") do replies
+            while true
+                request = read_message(incoming)
+                request === nothing && return
+                write_message(outgoing, answer(request, requests, replies))
+            end
+        end
+    end
+end

@@ -1,0 +1,85 @@
+"""Simulation of networks of spiking neurons on sparse connectivity, computed by Julia.
+
+>>> import pyspikenet as psn
+>>> net = psn.Network.normal(n=200, std=5.0, sparsity=0.8, glorot=True, seed=1)
+>>> ds = psn.simulate(psn.BernoulliGLM(), net, duration=10_000, trials=8, seed=0)
+>>> ds.spk.plot_raster()  # doctest: +SKIP
+
+Importing this starts nothing: Julia starts with the first call that needs it. ``python -m pyspikenet doctor`` says what
+is in use.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+from .engine import EngineError, JuliaError, configure, info
+from .kernels import ArrayKernel, ExponentialKernel, RaisedCosineKernel
+from .models import BernoulliGLM, Cascade, PoissonGLM, RectifiedLNP, RectifiedSAM, ThresholdSAM
+from .network import Network
+from .simulate import drive, simulate
+from .stimulus import (
+    ArrayStimulus,
+    ConstantStimulus,
+    FunctionStimulus,
+    NoiseCurrent,
+    PoissonInput,
+    PoissonStimulus,
+    RegularStimulus,
+    SinStimulus,
+    SpikeStimulus,
+)
+from .tune import tune
+
+if TYPE_CHECKING:
+    from . import analysis, plot
+    from .dataset import load, save
+
+__all__ = [
+    "ArrayKernel",
+    "ArrayStimulus",
+    "BernoulliGLM",
+    "Cascade",
+    "ConstantStimulus",
+    "EngineError",
+    "ExponentialKernel",
+    "FunctionStimulus",
+    "JuliaError",
+    "Network",
+    "NoiseCurrent",
+    "PoissonGLM",
+    "PoissonInput",
+    "PoissonStimulus",
+    "RaisedCosineKernel",
+    "RectifiedLNP",
+    "RectifiedSAM",
+    "RegularStimulus",
+    "SinStimulus",
+    "SpikeStimulus",
+    "ThresholdSAM",
+    "__version__",
+    "analysis",
+    "configure",
+    "drive",
+    "info",
+    "load",
+    "plot",
+    "save",
+    "simulate",
+    "tune",
+]
+
+# Modules that need xarray, whose import takes longer than all of the above.
+_LATER = {"analysis": None, "plot": None, "load": "dataset", "save": "dataset"}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _LATER:
+        raise AttributeError(f"module 'pyspikenet' has no attribute {name!r}")
+    module = import_module(f".{_LATER[name] or name}", __name__)
+    return getattr(module, name) if _LATER[name] else module
+
+
+def __dir__() -> list[str]:
+    return __all__

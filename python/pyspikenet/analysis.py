@@ -1,0 +1,153 @@
+"""Statistics of spike trains in a dataset, as labelled arrays."""
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray
+from numpy.typing import NDArray
+
+from .parameters import number
+
+
+def _span(dataset: xarray.Dataset) -> tuple[float, float, float]:
+    from .dataset import provenance
+
+    about = provenance(dataset)
+    return about["t_start"], about["t_stop"], about["dt"]
+
+
+def _trial_position(dataset: xarray.Dataset) -> NDArray[np.int64]:
+    """Position of each spike's trial along the dimension trial."""
+    ids = np.asarray(dataset.trial.values)
+    order = np.argsort(ids)
+    return order[np.searchsorted(ids, dataset.spike_trial.values, sorter=order)]
+
+
+def trains(dataset: xarray.Dataset, trial: int | None = None) -> list[NDArray[np.float64]]:
+    """Spike times [ms] of every neuron in one trial, by its number; default the first."""
+    ids = dataset.trial.values
+    chosen = ids[0] if trial is None else trial
+    if chosen not in ids:
+        raise ValueError(f"trial must be one of {ids.tolist()}, got {trial!r}")
+    mine = dataset.spike_trial.values == chosen
+    neuron, time = dataset.spike_neuron.values[mine], dataset.spike_time.values[mine]
+    order = np.lexsort((time, neuron))
+    cuts = np.cumsum(np.bincount(neuron, minlength=dataset.sizes["neuron"]))[:-1]
+    return np.split(time[order], cuts)
+
+
+def counts(dataset: xarray.Dataset, bin: float | None = None) -> xarray.DataArray:
+    """Spike counts: ``(trial, neuron)``, or ``(trial, time, neuron)`` in bins of `bin` ms.
+
+    The coordinate ``time`` is the end of each bin; time that does not fill a bin is left out. A spike at the time t of the
+    end of its step belongs to the bin that ends at t.
+    """
+    start, stop, dt = _span(dataset)
+    n_trials, n = dataset.sizes["trial"], dataset.sizes["neuron"]
+    trial, neuron = _trial_position(dataset), dataset.spike_neuron.values.astype(np.int64)
+    coords = {k: v for k, v in dataset.coords.items() if set(v.dims) <= {"trial", "neuron"}}
+    if bin is None:
+        flat = np.bincount(trial * n + neuron, minlength=n_trials * n)
+        return xarray.DataArray(flat.reshape(n_trials, n), coords, ("trial", "neuron"), "counts")
+    width = number("bin", bin, "positive")
+    per_bin = round(width / dt)
+    if per_bin < 1 or abs(per_bin * dt - width) > 1e-6 * dt:
+        raise ValueError(f"bin must be a multiple of dt = {dt} ms, got {bin} ms")
+    step = np.rint((dataset.spike_time.values - start) / dt).astype(np.int64) - 1
+    n_bins = round((stop - start) / dt) // per_bin
+    place = step // per_bin
+    inside = place < n_bins
+    flat = np.bincount(((trial * n_bins + place) * n + neuron)[inside], minlength=n_trials * n_bins * n)
+    coords["time"] = xarray.DataArray(start + (np.arange(n_bins) + 1) * width, dims="time", attrs={"units": "ms"})
+    return xarray.DataArray(flat.reshape(n_trials, n_bins, n), coords, ("trial", "time", "neuron"), "counts")
+
+
+def rates(dataset: xarray.Dataset) -> xarray.DataArray:
+    """Mean rate of each neuron in each trial [Hz]."""
+    start, stop, _ = _span(dataset)
+    result = counts(dataset) * (1000.0 / (stop - start)) if stop > start else counts(dataset) * np.nan
+    return result.rename("rate").assign_attrs(units="Hz")
+
+
+def isi(dataset: xarray.Dataset) -> xarray.Dataset:
+    """Intervals between successive spikes of the same neuron in the same trial [ms]."""
+    neuron, trial, time = (dataset[f"spike_{name}"].values for name in ("neuron", "trial", "time"))
+    order = np.lexsort((time, neuron, trial))
+    same = (np.diff(neuron[order]) == 0) & (np.diff(trial[order]) == 0)
+    return xarray.Dataset(
+        {
+            "isi": ("interval", np.diff(time[order])[same], {"units": "ms"}),
+            "neuron": ("interval", neuron[order][1:][same]),
+            "trial": ("interval", trial[order][1:][same]),
+        }
+    )
+
+
+def cv(dataset: xarray.Dataset) -> xarray.DataArray:
+    """Standard deviation over mean of the intervals of each neuron in each trial; NaN below two intervals."""
+    intervals = isi(dataset)
+    n = dataset.sizes["neuron"]
+    ids = np.asarray(dataset.trial.values)
+    order = np.argsort(ids)
+    trial = order[np.searchsorted(ids, intervals.trial.values, sorter=order)]
+    cell, x = trial * n + intervals.neuron.values, intervals.isi.values
+    size = ids.size * n
+    count = np.bincount(cell, minlength=size)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(cell, x, size) / count
+        variance = np.bincount(cell, (x - mean[cell]) ** 2, size) / count
+        value = np.where(count >= 2, np.sqrt(variance) / mean, np.nan)
+    like = counts(dataset)
+    return like.copy(data=value.reshape(like.shape)).rename("cv")
+
+
+def fano_factor(dataset: xarray.Dataset, bin: float) -> xarray.DataArray:
+    """Variance over mean of the counts of each neuron, over bins of `bin` ms and trials; NaN for silent neurons."""
+    binned = counts(dataset, bin)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (binned.var(("trial", "time")) / binned.mean(("trial", "time"))).rename("fano_factor")
+
+
+def psth(dataset: xarray.Dataset, bin: float, neurons: Any = None) -> xarray.DataArray:
+    """Rate over time [Hz] in bins of `bin` ms, mean over trials and neurons.
+
+    `neurons` chooses some of them: a group name, a boolean mask or positions.
+    """
+    binned = counts(dataset, bin)
+    if neurons is not None:
+        chosen = dataset[f"group_{neurons}"].values if isinstance(neurons, str) else np.asarray(neurons)
+        binned = binned.isel(neuron=np.flatnonzero(chosen) if chosen.dtype == bool else chosen)
+    return (binned.mean(("trial", "neuron")) * (1000.0 / bin)).rename("psth").assign_attrs(units="Hz")
+
+
+def correlation(dataset: xarray.Dataset, bin: float) -> xarray.DataArray:
+    """Pearson correlation of the counts in bins of `bin` ms between neurons, over bins and trials."""
+    binned = counts(dataset, bin)
+    flat = binned.values.reshape(-1, binned.sizes["neuron"]).astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        matrix = np.atleast_2d(np.corrcoef(flat, rowvar=False))
+    names = dataset.neuron.values
+    return xarray.DataArray(matrix, {"neuron": names, "neuron_2": names}, ("neuron", "neuron_2"), "correlation")
+
+
+def split(dataset: xarray.Dataset) -> list[xarray.Dataset]:
+    """The datasets of the networks that were combined, each with its neurons counted from 0 again."""
+    from .dataset import ATTRIBUTE, provenance
+
+    if "network" not in dataset.coords:
+        raise ValueError("the dataset must come from Network.combine to be split, but has no coordinate 'network'")
+    about = provenance(dataset)
+    parts = []
+    for number_of_network in np.unique(dataset.network.values):
+        members = np.flatnonzero(dataset.network.values == number_of_network)
+        mine = np.isin(dataset.spike_neuron.values, members)
+        final = [name for name in dataset.data_vars if str(name).startswith("final_")]
+        part = dataset.drop_vars(final).isel(neuron=members, spike=np.flatnonzero(mine))
+        if dataset.neuron.dtype.kind in "iu":
+            part = part.assign_coords(neuron=np.arange(members.size))
+        position = np.searchsorted(members, part.spike_neuron.values).astype(np.int32)
+        part = part.assign(spike_neuron=("spike", position, dataset.spike_neuron.attrs))
+        part.attrs[ATTRIBUTE] = json.dumps(about | {"network": {"n": int(members.size), "combined": about["network"]}})
+        parts.append(part)
+    return parts

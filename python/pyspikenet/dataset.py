@@ -1,0 +1,207 @@
+"""From what Julia recorded to an ``xarray.Dataset``, and to files and back. Read ``accessor.py`` for ``ds.spk``."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray
+from numpy.typing import NDArray
+
+from . import accessor as accessor  # registers ds.spk
+from ._version import __version__
+from .network import Network
+
+if TYPE_CHECKING:
+    from .simulate import Run
+
+ATTRIBUTE = "pyspikenet"
+VARIABLES = {
+    "drive": {"units": "1", "long_name": "drive g of the nonlinearity"},
+    "rate": {"units": "Hz", "long_name": "expected rate given the drive"},
+}
+
+
+class Recording:
+    """Collects what the pieces of a run recorded."""
+
+    def __init__(self, run: "Run") -> None:
+        self.run = run
+        self.n_steps = 0
+        self._steps: list[list[NDArray[np.int64]]] = [[] for _ in run.trials]
+        self._neurons: list[list[NDArray[np.int32]]] = [[] for _ in run.trials]
+        self._states: dict[str, list[NDArray[Any]]] = {name: [] for name in run.record if name in VARIABLES}
+
+    def add(self, recorded: dict[str, NDArray[Any]], done: int, skipped: int) -> None:
+        """Adds a piece of `done` steps, of which the first `skipped` are not to be kept."""
+        first = self.run.first_step + self.n_steps
+        pointer = recorded["trial_pointer"]
+        for j in range(self.run.trials.size):
+            step = recorded["spike_step"][pointer[j] : pointer[j + 1]]
+            neuron = recorded["spike_neuron"][pointer[j] : pointer[j + 1]]
+            if skipped:
+                keep = step >= first
+                step, neuron = step[keep], neuron[keep]
+            self._steps[j].append(step)
+            self._neurons[j].append(neuron)
+        for name, pieces in self._states.items():
+            if done > skipped:
+                pieces.append(recorded[name][:, skipped:])
+        self.n_steps += done - skipped
+
+    def spikes(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+        """Step, neuron and trial of every spike, sorted by trial, step and neuron."""
+        counts = [sum(map(len, pieces)) for pieces in self._steps]
+        step = np.concatenate([np.empty(0, np.int64), *(x for pieces in self._steps for x in pieces)])
+        neuron = np.concatenate([np.empty(0, np.int32), *(x for pieces in self._neurons for x in pieces)])
+        return step, neuron, np.repeat(self.run.trials, counts)
+
+    def states(self) -> dict[str, NDArray[Any]]:
+        """What was recorded, as (trial, time, neuron)."""
+        return {
+            name: np.concatenate(pieces, axis=1) if pieces else np.empty((self.run.trials.size, 0, self.run.network.n))
+            for name, pieces in self._states.items()
+        }
+
+
+def build(run: "Run", recording: Recording, state: dict[str, NDArray[Any]] | None, interrupted: bool) -> xarray.Dataset:
+    """The dataset of a run."""
+    dt, network = run.dt, run.network
+    step, neuron, trial = recording.spikes()
+    ms = {"units": "ms"}
+    coords: dict[str, Any] = {
+        "neuron": ("neuron", np.arange(network.n) if network.labels is None else network.labels),
+        "trial": ("trial", run.trials),
+    }
+    for name, who in network.groups.items():
+        member = np.zeros(network.n, bool)
+        member[who] = True
+        coords[f"group_{name}"] = ("neuron", member, {"long_name": f"whether the neuron is in the group {name}"})
+    if network.network is not None:
+        coords["network"] = ("neuron", network.network, {"long_name": "network that the neuron came from"})
+    variables: dict[str, Any] = {
+        "spike_time": ("spike", (step + 1) * dt, ms | {"long_name": "end of the step in which the spike fell"}),
+        "spike_neuron": ("spike", neuron, {"long_name": "position of the neuron along the dimension neuron"}),
+        "spike_trial": ("spike", trial, {"long_name": "number of the trial"}),
+    }
+    states = recording.states()
+    if states:
+        coords["time"] = ("time", (run.first_step + np.arange(recording.n_steps) + 1) * dt, ms)
+    for name, values in states.items():
+        variables[name] = (("trial", "time", "neuron"), values, VARIABLES[name])
+    for name, values in (state or {}).items():
+        variable = "final_" + name.replace(".", "_")
+        if name == "mean_rate":
+            mean = values / recording.n_steps
+            variables[name] = (("trial", "neuron"), mean, {"units": "Hz", "long_name": "expected rate, mean over time"})
+        elif values.ndim == 3:
+            variables[variable] = (("trial", f"slot_{variable}", "neuron"), values, {"long_name": "state at the end"})
+        else:
+            variables[variable] = (("trial", "neuron"), values, {"long_name": "state at the end"})
+    about = {
+        "version": __version__,
+        "model": run.model.to_dict(),
+        "network": {"n": network.n, "n_synapses": network.n_synapses, "sha256": network.hash()},
+        "stimulus": [part.to_dict() for part in run.stimulus],
+        "dt": dt,
+        "t_start": run.first_step * dt,
+        "t_stop": (run.first_step + recording.n_steps) * dt,
+        "first_step": run.first_step,
+        "n_steps": recording.n_steps,
+        "equilibration": run.warm_up * dt,
+        "trials": run.trials.tolist(),
+        "seed": run.seed,
+        "dtype": run.dtype,
+        "record": list(run.record),
+        "interrupted": interrupted,
+    }
+    attrs = {ATTRIBUTE: json.dumps(about), "interrupted": int(interrupted)}
+    return xarray.Dataset(variables, coords, attrs)
+
+
+def provenance(dataset: xarray.Dataset) -> dict[str, Any]:
+    """All that is needed to run a dataset again: model, network hash, stimulus, seed, dt, versions."""
+    if ATTRIBUTE not in dataset.attrs:
+        raise ValueError("the dataset must come from pyspikenet, but it has no attribute 'pyspikenet'")
+    return dict(json.loads(dataset.attrs[ATTRIBUTE]))
+
+
+def saved_state(
+    dataset: xarray.Dataset, model: str, network: Network, trials: NDArray[np.int64]
+) -> tuple[int, dict[str, NDArray[Any]]]:
+    """The next step, and the final state of a dataset, checked against the run that is to go on from it."""
+    about = provenance(dataset)
+    if about["model"]["class"] != model:
+        raise ValueError(f"initial_state must come from a {model}, got a dataset of a {about['model']['class']}")
+    if about["network"]["sha256"] != network.hash():
+        raise ValueError("initial_state must come from the same network; its synapses, weights or delays differ")
+    if about["trials"] != trials.tolist():
+        raise ValueError(f"initial_state must have the trials {trials.tolist()}, got {about['trials']}")
+    state = {
+        str(name).removeprefix("final_").replace("_", "."): np.ascontiguousarray(variable.values)
+        for name, variable in dataset.data_vars.items()
+        if str(name).startswith("final_")
+    }
+    if not state:
+        raise ValueError("initial_state holds no final state: the run was interrupted in the middle of a step")
+    return int(about["first_step"] + about["n_steps"]), state
+
+
+def save(dataset: xarray.Dataset, path: str | os.PathLike[str]) -> None:
+    """Writes a dataset to a netCDF file (``.nc``) or a Zarr store (``.zarr``), without loss.
+
+    The file is complete or not there: it is written beside its place and then moved.
+
+    Raises
+    ------
+    ValueError
+        For another ending, or a dataset without provenance.
+    """
+    target = Path(path)
+    provenance(dataset)
+    if target.suffix == ".zarr":
+        try:
+            import zarr  # noqa: F401
+        except ImportError:
+            raise ImportError("Zarr stores need the package zarr; install pyspikenet[zarr]") from None
+        dataset.to_zarr(target, mode="w")
+    elif target.suffix == ".nc":
+        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        try:
+            dataset.to_netcdf(partial, engine="h5netcdf", encoding=_compressed(dataset))
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+    else:
+        raise ValueError(f"path must end in .nc or .zarr, got {str(path)!r}")
+
+
+def _compressed(dataset: xarray.Dataset) -> dict[Any, dict[str, Any]]:
+    return {
+        name: {"zlib": True, "complevel": 1}
+        for name, variable in dataset.variables.items()
+        if variable.dtype.kind in "iuf" and variable.size > 1000
+    }
+
+
+def load(path: str | os.PathLike[str]) -> xarray.Dataset:
+    """Reads a dataset that :func:`save` wrote, into memory.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at `path`.
+    ValueError
+        If it is not a dataset of pyspikenet.
+    """
+    source = Path(path)
+    if not source.exists():
+        raise FileNotFoundError(f"there is no dataset at {str(path)!r}")
+    if source.suffix not in (".nc", ".zarr"):
+        raise ValueError(f"path must end in .nc or .zarr, got {str(path)!r}")
+    engine = "zarr" if source.suffix == ".zarr" else "h5netcdf"
+    with xarray.open_dataset(source, engine=engine) as dataset:
+        loaded = dataset.load()
+    provenance(loaded)
+    return loaded

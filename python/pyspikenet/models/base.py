@@ -1,0 +1,36 @@
+"""What all neuron models share on the Python side."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..parameters import Parameters
+
+
+class Model(Parameters):
+    """A neuron model: its parameters. The mathematics is in the Julia file of the same name."""
+
+    default_dt: ClassVar[float] = 0.1
+
+    def check_size(self, n: int) -> None:
+        """ValueError if a per-neuron parameter does not have one value for each of `n` neurons."""
+        for name in self.units():
+            value = getattr(self, name)
+            if isinstance(value, np.ndarray) and value.size != n:
+                raise ValueError(f"{name} must have one value per neuron ({n}), got {value.size}")
+
+    def check_dt(self, dt: float) -> None:
+        """ValueError if `dt` is too long for the model; overridden where there is a limit."""
+
+    def channels(self) -> dict[str, Any]:
+        """Kernels of stimulus channels by name."""
+        return {}
+
+    def to_wire(self, dt: float) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Numbers and per-neuron arrays for SpikeCore."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        numbers = {k: v for k, v in values.items() if isinstance(v, float | str)}
+        arrays = {k: v for k, v in values.items() if isinstance(v, np.ndarray)}
+        return {"name": type(self).__name__, **numbers}, arrays

@@ -1,0 +1,146 @@
+"""Cascade: the general linear-nonlinear cascade, of which the five named models are settings."""
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import ExponentialKernel, Kernel
+from ..parameters import option, parameterised, quantity
+from .base import Model
+
+NONLINEARITIES = ("exp", "sigmoid", "softplus", "relu", "identity")
+EMISSIONS = ("bernoulli", "poisson", "threshold")
+FUNCTIONS = frozenset("exp expm1 log log1p sqrt abs tanh sin cos max min sigmoid relu softplus".split())
+
+
+@parameterised
+class Cascade(Model):
+    r"""Linear-nonlinear cascade with any kernels, nonlinearity and emission.
+
+    .. math::
+
+        g_i(t) &= r \sum_j W_{ji} (\kappa * s_j)(t) + (\eta * s_i)(t) + \sum_c (k_c * E_{c,i})(t) + b \\
+        \mu_i(t) &= dt\,\lambda f(\beta (g_i(t) - \theta))
+
+    and spikes drawn from :math:`\mu`: with this probability (``"bernoulli"``), as a Poisson count (``"poisson"``), or
+    wherever it is above zero (``"threshold"``).
+
+    Notes
+    -----
+    Default dt: 0.1 ms. A stimulus made with ``channel="name"`` passes through ``stimulus_kernels["name"]``.
+
+    Examples
+    --------
+    A softplus neuron whose refractoriness is a sum of raised cosines:
+
+    >>> import pyspikenet as psn
+    >>> model = psn.Cascade(
+    ...     nonlinearity="softplus", emission="poisson", scale=0.05,
+    ...     self_kernel=psn.RaisedCosineKernel(weights=[-5, -2, -1, 0.5], last_peak=30.0),
+    ... )
+    """
+
+    nonlinearity: str = option(
+        "sigmoid",
+        kind="str",
+        description="f: exp, sigmoid, softplus, relu or identity, or an expression in g such as '0.02 * exp(g) / (1 +"
+        " exp(g))' of numbers, + - * / ^ and exp, expm1, log, log1p, sqrt, abs, tanh, sin, cos, max, min, sigmoid,"
+        " relu, softplus",
+    )
+    emission: str = option("bernoulli", kind='{"bernoulli", "poisson", "threshold"}', description="how spikes follow")
+    coupling: Kernel = option(
+        ExponentialKernel(tau=10.0), kind="Kernel", description="kernel of spikes of other neurons, lag 0 first"
+    )
+    self_kernel: Kernel | None = option(None, kind="Kernel or None", description="kernel of a neuron's own spikes")
+    stimulus_kernels: Mapping[str, Kernel] | None = option(
+        None, kind="dict of str to Kernel, or None", description="kernels of stimulus channels by name"
+    )
+    activation_tau: float | None = quantity(
+        None,
+        unit="ms",
+        description="time constant of synaptic activation s <- s (1 - dt / tau) + X dt in place of `coupling`; None:"
+        " use `coupling`",
+        range="positive",
+        optional=True,
+    )
+    theta: float = quantity(0.0, description="threshold of the drive", varies=True)
+    beta: float = quantity(1.0, description="slope of the nonlinearity", varies=True)
+    scale: float = quantity(1.0, unit="1/ms", description="rate at f = 1", range="nonnegative", varies=True)
+    r: float = quantity(1.0, description="scale of the coupling", varies=True)
+    b: float = quantity(0.0, description="background drive", varies=True)
+
+    def _validate(self) -> None:
+        if not isinstance(self.nonlinearity, str):
+            raise TypeError(f"nonlinearity must be a str, got {self.nonlinearity!r}")
+        if self.nonlinearity not in NONLINEARITIES:
+            check_expression("nonlinearity", self.nonlinearity)
+        if self.emission not in EMISSIONS:
+            raise ValueError(f"emission must be one of {', '.join(EMISSIONS)}, got {self.emission!r}")
+        if not isinstance(self.coupling, Kernel):
+            raise TypeError(f"coupling must be a Kernel, got {self.coupling!r}")
+        if self.self_kernel is not None and not isinstance(self.self_kernel, Kernel):
+            raise TypeError(f"self_kernel must be a Kernel or None, got {self.self_kernel!r}")
+        if isinstance(self.self_kernel, ExponentialKernel) and self.self_kernel.window is None:
+            raise ValueError("self_kernel must end: give its window in ms, got ExponentialKernel(window=None)")
+        if self.stimulus_kernels is not None:
+            if not isinstance(self.stimulus_kernels, Mapping):
+                raise TypeError(f"stimulus_kernels must be a dict of kernels, got {self.stimulus_kernels!r}")
+            for name, kernel in self.stimulus_kernels.items():
+                if not isinstance(kernel, Kernel):
+                    raise TypeError(f"stimulus_kernels[{name!r}] must be a Kernel, got {kernel!r}")
+
+    def check_dt(self, dt: float) -> None:
+        if self.activation_tau is not None and dt > self.activation_tau:
+            raise ValueError(f"dt must not exceed activation_tau = {self.activation_tau} ms, got {dt} ms")
+
+    def channels(self) -> dict[str, Any]:
+        return dict(self.stimulus_kernels or {})
+
+    def to_wire(self, dt: float) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        numbers, arrays = super().to_wire(dt)
+        if self.nonlinearity not in NONLINEARITIES:
+            numbers["nonlinearity"] = self.nonlinearity.replace("**", "^")
+        if self.activation_tau is None:
+            more, given = self.coupling.to_wire("coupling", dt)
+            numbers |= more
+            arrays |= given
+        if self.self_kernel is not None:
+            arrays["self"] = np.ascontiguousarray(self.self_kernel.values(dt))
+        return numbers, arrays
+
+
+def check_expression(name: str, text: str) -> None:
+    """ValueError with the place marked if `text` is anything but arithmetic in g and known functions."""
+
+    def refuse(node: ast.AST | None, why: str) -> None:
+        column = getattr(node, "col_offset", 0)
+        raise ValueError(
+            f"{name} must be one of {', '.join(NONLINEARITIES)} or an expression in g, got {text!r}: {why}\n"
+            f"    {text}\n    {' ' * column}^"
+        )
+
+    try:
+        tree = ast.parse(text.replace("^", "**"), mode="eval")
+    except (SyntaxError, ValueError) as problem:
+        raise ValueError(
+            f"{name} must be one of {', '.join(NONLINEARITIES)} or an expression in g, got {text!r}: {problem}"
+        ) from None
+    operators = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UAdd, ast.USub)
+    for node in ast.walk(tree.body):
+        if isinstance(node, ast.Name):
+            if node.id != "g" and node.id not in FUNCTIONS:
+                refuse(node, f"unknown name {node.id!r}")
+        elif isinstance(node, ast.Call):
+            if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
+                refuse(node, "only known functions can be called")
+        elif isinstance(node, ast.Constant):
+            if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+                refuse(node, f"{node.value!r} is not a number")
+        elif isinstance(node, ast.BinOp | ast.UnaryOp):
+            if not isinstance(node.op, operators):
+                refuse(node, "only + - * / ^ are known")
+        elif not isinstance(node, ast.operator | ast.unaryop | ast.expr_context):
+            refuse(node, f"a {type(node).__name__} is not arithmetic")

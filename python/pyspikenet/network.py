@@ -1,0 +1,516 @@
+"""Networks: sparse connectivity with weights and delays, compressed by presynaptic neuron."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import generators
+from .engine.memory import shared_empty
+from .parameters import number, numbers, steps, whole_number
+
+if TYPE_CHECKING:
+    import networkx
+    import scipy.sparse
+
+Delay = float | NDArray[np.float32] | None
+
+
+class Network:
+    """Neurons and the synapses between them. Immutable; made by one of the constructors below.
+
+    Synapses are kept sorted by presynaptic, then postsynaptic neuron: 4 bytes for the target and 4 or 8 for the weight
+    of each, and 4 for its delay where delays differ. Several synapses between the same two neurons, and synapses of a
+    neuron onto itself, are allowed.
+
+    Attributes
+    ----------
+    n : int
+        Number of neurons.
+    offset : ndarray of int64, shape (n + 1,)
+        Synapses ``offset[i]`` to ``offset[i + 1]`` leave neuron i.
+    target : ndarray of int32, shape (n_synapses,)
+        Postsynaptic neuron of each synapse.
+    weight : ndarray of float32 or float64, shape (n_synapses,)
+        Weight of each synapse; its unit is the model's (cascade models: dimensionless drive).
+    delay : float, ndarray of float32 or None
+        Delay in ms, of all synapses or of each; None is one step of the simulation.
+    receptor : ndarray of int8 or None
+        Index into `receptors` for each synapse; None where a network has no receptors.
+    receptors : tuple of str
+        Names of receptors.
+    labels : ndarray or None
+        Name of each neuron.
+    groups : dict of str to ndarray of int64
+        Named sets of neurons, which may overlap.
+    network : ndarray of int64 or None
+        Which network each neuron came from, after :meth:`combine`.
+    """
+
+    def __init__(
+        self,
+        *,
+        n: int,
+        offset: NDArray[np.int64],
+        target: NDArray[np.int32],
+        weight: NDArray[Any],
+        delay: Delay = None,
+        receptor: NDArray[np.int8] | None = None,
+        receptors: Sequence[str] = (),
+        labels: ArrayLike | None = None,
+        groups: Mapping[str, ArrayLike] | None = None,
+        network: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.n = whole_number("n", n, 1)
+        self.offset, self.target, self.weight = offset, target, weight
+        self.delay: Delay = delay
+        self.receptor, self.receptors = receptor, tuple(receptors)
+        self.labels = None if labels is None else _labels(labels, self.n)
+        self.groups = {name: neuron_indices(f"groups[{name!r}]", who, self.n) for name, who in (groups or {}).items()}
+        self.network = network
+        for array in (offset, target, weight, delay, receptor, network):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+        self._hash: str | None = None
+
+    # ---- constructors ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_edges(
+        cls,
+        *,
+        pre: ArrayLike,
+        post: ArrayLike,
+        weight: ArrayLike = 1.0,
+        delay: ArrayLike | None = None,
+        receptor: Sequence[str] | None = None,
+        n: int | None = None,
+        labels: ArrayLike | None = None,
+        groups: Mapping[str, ArrayLike] | None = None,
+        dtype: str = "float64",
+    ) -> Self:
+        """A network from a list of synapses.
+
+        Parameters
+        ----------
+        pre, post : array_like of int, shape (n_synapses,)
+            Presynaptic and postsynaptic neuron of each synapse, counted from 0.
+        weight : float or array_like, shape (n_synapses,), default 1.0
+            Weights.
+        delay : float or array_like, shape (n_synapses,), optional
+            Delays in ms; default one step of the simulation.
+        receptor : sequence of str, shape (n_synapses,), optional
+            Name of the receptor of each synapse.
+        n : int, optional
+            Number of neurons; default the largest index + 1.
+        labels : array_like, shape (n,), optional
+            Names of neurons.
+        groups : dict of str to array_like, optional
+            Named sets of neurons: indices, or a boolean mask.
+        dtype : {"float64", "float32"}
+            Type of the stored weights.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For arrays that are not numbers, differ in length, name neurons outside 0..n-1, or are not finite.
+        """
+        sources, targets = _indices("pre", pre), _indices("post", post)
+        if sources.size != targets.size:
+            raise ValueError(f"pre and post must have the same length, got {sources.size} and {targets.size}")
+        m = sources.size
+        if n is None:
+            if m == 0:
+                raise ValueError("n must be given for a network without synapses, got None")
+            n = int(max(sources.max(), targets.max())) + 1
+        size = whole_number("n", n, 1)
+        for name, who in (("pre", sources), ("post", targets)):
+            if m and (who.min() < 0 or who.max() >= size):
+                bad = int(np.argmax((who < 0) | (who >= size)))
+                raise ValueError(f"{name} must lie in 0..{size - 1}, got {who[bad]} (synapse {bad})")
+        weights = _per_synapse("weight", weight, m, _float_dtype(dtype))
+        delays = None if delay is None else _delays(delay, m)
+        codes, names = _receptors(receptor, m)
+        order = None
+        if m and not _sorted(sources, targets):
+            order = np.lexsort((targets, sources))
+        offset = shared_empty(size + 1, np.int64)
+        offset[0] = 0
+        np.cumsum(np.bincount(sources, minlength=size), out=offset[1:])
+        return cls(
+            n=size,
+            offset=offset,
+            target=_take(targets, order, np.int32),
+            weight=_take(weights, order, weights.dtype),
+            delay=_take(delays, order, np.float32) if isinstance(delays, np.ndarray) else delays,
+            receptor=None if codes is None else _take(codes, order, np.int8),
+            receptors=names,
+            labels=labels,
+            groups=groups,
+        )
+
+    @classmethod
+    def from_dense(cls, weights: ArrayLike, *, delay: ArrayLike | None = None, **kwargs: Any) -> Self:
+        """A network from a square matrix ``W[pre, post]``; zeros are no synapses.
+
+        Parameters
+        ----------
+        weights : array_like, shape (n, n)
+            Weights.
+        delay : float or array_like, shape (n, n), optional
+            Delays in ms, of all synapses or for each entry of `weights`.
+        **kwargs
+            ``labels``, ``groups`` and ``dtype`` as in :meth:`from_edges`.
+        """
+        matrix = np.asarray(weights)
+        if matrix.dtype == object or matrix.dtype.kind not in "iufb":
+            raise TypeError(f"weights must be a matrix of numbers, got dtype {matrix.dtype}")
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(f"weights must be a square matrix (pre, post), got shape {matrix.shape}")
+        if matrix.shape[0] == 0:
+            raise ValueError("weights must have at least one neuron, got shape (0, 0)")
+        pre, post = np.nonzero(matrix)
+        if delay is not None and np.ndim(delay) > 0:
+            delays = np.asarray(delay)
+            if delays.shape != matrix.shape:
+                raise ValueError(f"delay must be one number or have shape {matrix.shape}, got {delays.shape}")
+            delay = delays[pre, post]
+        values = matrix[pre, post]
+        return cls.from_edges(pre=pre, post=post, weight=values, delay=delay, n=matrix.shape[0], **kwargs)
+
+    @classmethod
+    def from_scipy(cls, weights: "scipy.sparse.sparray", **kwargs: Any) -> Self:
+        """A network from a SciPy sparse matrix or array ``W[pre, post]`` of any format; stored zeros are synapses.
+
+        `kwargs` are ``delay`` (one number, or one per stored entry in row-major order), ``labels``, ``groups`` and
+        ``dtype`` as in :meth:`from_edges`.
+        """
+        if not hasattr(weights, "tocsr"):
+            raise TypeError(f"weights must be a SciPy sparse matrix, got {type(weights).__name__}")
+        if len(weights.shape) != 2 or weights.shape[0] != weights.shape[1]:
+            raise ValueError(f"weights must be square (pre, post), got shape {weights.shape}")
+        csr = weights.tocsr()
+        pre = np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
+        return cls.from_edges(pre=pre, post=csr.indices, weight=csr.data, n=csr.shape[0], **kwargs)
+
+    @classmethod
+    def from_networkx(
+        cls, graph: "networkx.Graph", *, weight: str = "weight", delay: str | None = None, **kwargs: Any
+    ) -> Self:
+        """A network from a networkx graph; an undirected edge becomes two synapses.
+
+        Parameters
+        ----------
+        graph : networkx.Graph or any of its kin
+            Its nodes, in their order, are the neurons; their names become labels.
+        weight, delay : str
+            Edge attributes to use; a missing weight is 1. `delay` (in ms) must be there if it is named.
+        **kwargs
+            ``groups`` and ``dtype`` as in :meth:`from_edges`.
+        """
+        if not hasattr(graph, "nodes") or not hasattr(graph, "edges"):
+            raise TypeError(f"graph must be a networkx graph, got {type(graph).__name__}")
+        nodes = list(graph.nodes)
+        index = {node: k for k, node in enumerate(nodes)}
+        edges = [(index[a], index[b], data) for a, b, data in graph.edges(data=True)]
+        if not graph.is_directed():
+            edges += [(b, a, data) for a, b, data in edges if a != b]
+        if delay is not None and any(delay not in data for *_, data in edges):
+            raise ValueError(f"delay: some edges have no attribute {delay!r}")
+        return cls.from_edges(
+            pre=np.array([e[0] for e in edges], np.int64),
+            post=np.array([e[1] for e in edges], np.int64),
+            weight=np.array([e[2].get(weight, 1.0) for e in edges], np.float64),
+            delay=None if delay is None else np.array([e[2][delay] for e in edges], np.float64),
+            n=len(nodes),
+            labels=[str(node) for node in nodes],
+            **kwargs,
+        )
+
+    @classmethod
+    def from_file(cls, path: str | Path, **kwargs: Any) -> Self:
+        """A network from a file.
+
+        ``.npy``: a dense matrix ``W[pre, post]``. ``.npz``: what :meth:`save` wrote, or a SciPy sparse matrix. ``.csv``:
+        a list of synapses with a header naming at least ``pre`` and ``post``, and ``weight``, ``delay``, ``receptor``
+        where there are any; neurons are numbers from 0, or names, which become labels in the order of their names.
+
+        `kwargs` are passed to :meth:`from_dense`, :meth:`from_scipy` or :meth:`from_edges`.
+        """
+        from . import files
+
+        return files.read_network(cls, Path(path), **kwargs)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the network to an ``.npz`` file that :meth:`from_file` reads back unchanged."""
+        from . import files
+
+        files.write_network(self, Path(path))
+
+    random = classmethod(generators.random)
+    normal = classmethod(generators.normal)
+    uniform = classmethod(generators.uniform)
+    mexican_hat = classmethod(generators.mexican_hat)
+    ring = classmethod(generators.ring)
+    ladder = classmethod(generators.ladder)
+    small_world = classmethod(generators.small_world)
+
+    @classmethod
+    def combine(cls, networks: "Sequence[Network]") -> Self:
+        """Several networks of any size side by side in one, to be run together.
+
+        Neurons keep their order; :attr:`network` tells where each came from, and so does the coordinate ``network`` of
+        a dataset, whose ``ds.spk.split()`` separates them again. Groups of the same name are joined.
+        """
+        if isinstance(networks, Network) or not all(isinstance(x, Network) for x in networks):
+            raise TypeError("networks must be a sequence of Network")
+        parts = list(networks)
+        if not parts:
+            raise ValueError("networks must hold at least one network, got none")
+        starts = np.cumsum([0] + [x.n for x in parts])
+        if len({x.receptors for x in parts}) > 1:
+            raise ValueError("networks must all have the same receptors")
+        groups: dict[str, list[NDArray[np.int64]]] = {}
+        for start, part in zip(starts, parts, strict=False):
+            for name, who in part.groups.items():
+                groups.setdefault(name, []).append(who + start)
+        edges = np.cumsum([0] + [x.n_synapses for x in parts])
+        offset = [part.offset[:-1] + first for part, first in zip(parts, edges, strict=False)]
+        labels = None
+        if all(x.labels is not None for x in parts):
+            labels = np.concatenate([x.labels for x in parts])  # type: ignore[misc]
+        delay: Delay = parts[0].delay
+        if any(isinstance(x.delay, np.ndarray) or x.delay != delay for x in parts):
+            if any(x.delay is None for x in parts):
+                raise ValueError("networks must all have delays or none: a delay of one step has no length in ms yet")
+            delay = np.concatenate([np.broadcast_to(np.float32(x.delay), x.n_synapses) for x in parts])  # type: ignore[arg-type]
+        has_receptors = parts[0].receptor is not None
+        return cls(
+            n=int(starts[-1]),
+            offset=np.concatenate([*offset, edges[-1:]]).astype(np.int64),
+            target=np.concatenate([p.target + np.int32(s) for p, s in zip(parts, starts, strict=False)]).astype(
+                np.int32
+            ),
+            weight=np.concatenate([x.weight for x in parts]),
+            delay=delay,
+            receptor=np.concatenate([x.receptor for x in parts]) if has_receptors else None,  # type: ignore[misc]
+            receptors=parts[0].receptors,
+            labels=labels,
+            groups={name: np.concatenate(who) for name, who in groups.items()},
+            network=np.repeat(np.arange(len(parts)), [x.n for x in parts]),
+        )
+
+    # ---- what it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of synapses."""
+        return int(self.target.size)
+
+    @property
+    def pre(self) -> NDArray[np.int32]:
+        """Presynaptic neuron of each synapse."""
+        return np.repeat(np.arange(self.n, dtype=np.int32), np.diff(self.offset))
+
+    @property
+    def post(self) -> NDArray[np.int32]:
+        """Postsynaptic neuron of each synapse, the same as :attr:`target`."""
+        return self.target
+
+    def in_degree(self) -> NDArray[np.int64]:
+        """Number of synapses onto each neuron."""
+        return np.bincount(self.target, minlength=self.n)
+
+    def out_degree(self) -> NDArray[np.int64]:
+        """Number of synapses of each neuron."""
+        return np.diff(self.offset)
+
+    def to_dense(self) -> NDArray[np.float64]:
+        """The matrix ``W[pre, post]``; several synapses between the same neurons add up."""
+        matrix = np.zeros((self.n, self.n))
+        np.add.at(matrix, (self.pre, self.target), self.weight)
+        return matrix
+
+    def to_scipy(self) -> "scipy.sparse.csr_array":
+        """The matrix ``W[pre, post]`` as a SciPy sparse array."""
+        import scipy.sparse
+
+        return scipy.sparse.csr_array((self.weight, self.target, self.offset), shape=(self.n, self.n))
+
+    def indices(self, who: Any) -> NDArray[np.int64]:
+        """Sorted indices of neurons given as a group name, a boolean mask, labels or indices."""
+        if isinstance(who, str):
+            if who not in self.groups:
+                known = ", ".join(sorted(self.groups)) or "none"
+                raise ValueError(f"targets: the network has no group {who!r}; its groups are: {known}")
+            return np.unique(self.groups[who])
+        chosen = np.asarray(who)
+        if chosen.dtype.kind == "U":
+            if self.labels is None:
+                raise ValueError(f"targets: the network has no labels, got {who!r}")
+            position = {str(name): k for k, name in enumerate(self.labels)}
+            missing = [str(name) for name in chosen.ravel() if str(name) not in position]
+            if missing:
+                raise ValueError(f"targets: no neuron is called {missing[0]!r}")
+            return np.unique([position[str(name)] for name in chosen.ravel()])
+        return np.unique(neuron_indices("targets", chosen, self.n))
+
+    def with_groups(self, **groups: ArrayLike) -> "Network":
+        """The same network with more named groups (indices or boolean masks); arrays are shared, not copied."""
+        return self._changed(groups={**self.groups, **groups})
+
+    def with_labels(self, labels: ArrayLike) -> "Network":
+        """The same network with other names of neurons; arrays are shared, not copied."""
+        return self._changed(labels=labels)
+
+    def with_weights(self, weight: ArrayLike) -> "Network":
+        """The same synapses with other weights, in the order of :attr:`pre` and :attr:`post`."""
+        return self._changed(weight=_per_synapse("weight", weight, self.n_synapses, self.weight.dtype))
+
+    def _changed(self, **changes: Any) -> "Network":
+        names = "n offset target weight delay receptor receptors labels groups network".split()
+        return Network(**{name: getattr(self, name) for name in names} | changes)
+
+    def delay_steps(self, dt: float) -> tuple[int, NDArray[np.int32] | None]:
+        """Delays in steps of `dt` ms: one for all synapses, or an array; a ValueError if they are not whole steps."""
+        if self.delay is None:
+            return 1, None
+        if not isinstance(self.delay, np.ndarray):
+            return steps("delay", self.delay, dt, minimum=1), None
+        rounded = np.rint(self.delay / dt)
+        off = np.abs(rounded * dt - self.delay) > 1e-5 * np.maximum(self.delay, dt)
+        if self.n_synapses and (off.any() or rounded.min() < 1):
+            bad = int(np.argmax(off | (rounded < 1)))
+            raise ValueError(
+                f"delay must be at least one step and a multiple of dt = {dt} ms, got {self.delay[bad]} ms (synapse {bad})"
+            )
+        return 1, rounded.astype(np.int32)
+
+    def hash(self) -> str:
+        """A SHA-256 of size, synapses, weights and delays, to recognise the network by."""
+        if self._hash is None:
+            digest = hashlib.sha256(f"{self.n} {self.weight.dtype}".encode())
+            for array in (self.offset, self.target, self.weight):
+                digest.update(np.ascontiguousarray(array))
+            digest.update(repr(self.delay).encode() if not isinstance(self.delay, np.ndarray) else self.delay)
+            self._hash = digest.hexdigest()
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Network):
+            return NotImplemented
+        return self.hash() == other.hash()
+
+    def __hash__(self) -> int:
+        return hash(self.hash())
+
+    def __repr__(self) -> str:
+        delay = (
+            "one step"
+            if self.delay is None
+            else "per synapse"
+            if isinstance(self.delay, np.ndarray)
+            else f"{self.delay} ms"
+        )
+        groups = f", groups: {', '.join(sorted(self.groups))}" if self.groups else ""
+        return (
+            f"<Network of {self.n} neurons and {self.n_synapses} synapses ({self.weight.dtype}), delay {delay}{groups}>"
+        )
+
+
+# ---- checks ---------------------------------------------------------------------------------------------------------
+
+
+def neuron_indices(name: str, who: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Indices from indices or from a boolean mask of length n."""
+    chosen = np.asarray(who)
+    if chosen.dtype == bool:
+        if chosen.shape != (n,):
+            raise ValueError(f"{name}: a mask must have shape ({n},), got {chosen.shape}")
+        return np.flatnonzero(chosen)
+    if chosen.size == 0:
+        raise ValueError(f"{name} must hold at least one neuron, got none")
+    indices = _indices(name, np.atleast_1d(chosen))
+    if indices.min() < 0 or indices.max() >= n:
+        bad = indices[(indices < 0) | (indices >= n)][0]
+        raise ValueError(f"{name} must lie in 0..{n - 1}, got {bad}")
+    return indices
+
+
+def _indices(name: str, values: ArrayLike) -> NDArray[np.int64]:
+    array = np.asarray(values)
+    if array.size == 0 and array.dtype.kind == "f":
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be whole numbers, got an array of dtype {array.dtype}")
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be 1-d, got shape {array.shape}")
+    return array if array.dtype.itemsize <= 8 and array.dtype.kind == "i" else array.astype(np.int64)
+
+
+def _per_synapse(name: str, values: ArrayLike, m: int, dtype: Any) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.dtype == object or array.dtype.kind not in "iufb":
+        raise TypeError(f"{name} must be numbers, got an array of dtype {array.dtype}")
+    if array.ndim == 0:
+        array = np.full(m, array)
+    if array.shape != (m,):
+        raise ValueError(f"{name} must be one number or have one value per synapse ({m}), got shape {array.shape}")
+    converted = shared_empty(m, dtype)
+    converted[...] = array
+    if m and not np.isfinite(converted.min() + converted.max()):
+        bad = int(np.argmin(np.isfinite(converted)))
+        raise ValueError(f"{name} must be finite, got {converted[bad]} (synapse {bad})")
+    return converted
+
+
+def _delays(values: ArrayLike, m: int) -> Delay:
+    if np.ndim(values) == 0:
+        return number("delay", values, "positive")
+    array = numbers("delay", values, "positive")
+    if array.shape != (m,):
+        raise ValueError(f"delay must be one number or have one value per synapse ({m}), got shape {array.shape}")
+    return array.astype(np.float32)
+
+
+def _receptors(values: Sequence[str] | None, m: int) -> tuple[NDArray[np.int8] | None, tuple[str, ...]]:
+    if values is None:
+        return None, ()
+    names = np.asarray(values)
+    if names.dtype.kind != "U" or names.shape != (m,):
+        raise TypeError(f"receptor must be one name per synapse ({m}), got {values!r}")
+    kinds, codes = np.unique(names, return_inverse=True)
+    return codes.astype(np.int8), tuple(map(str, kinds))
+
+
+def _float_dtype(dtype: Any) -> np.dtype[Any]:
+    kind = np.dtype(dtype)
+    if kind not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    return kind
+
+
+def _labels(labels: ArrayLike, n: int) -> NDArray[np.str_]:
+    names = np.asarray(labels).astype(str)
+    if names.shape != (n,):
+        raise ValueError(f"labels must have one name per neuron ({n}), got shape {names.shape}")
+    return names
+
+
+def _sorted(pre: NDArray[Any], post: NDArray[Any]) -> bool:
+    step = np.diff(pre)
+    return bool(np.all(step >= 0) and np.all(np.diff(post)[step == 0] >= 0))
+
+
+def _take(values: NDArray[Any], order: NDArray[np.int64] | None, dtype: Any) -> NDArray[Any]:
+    if order is None and values.dtype == dtype and getattr(values, "file", None) is not None:
+        return values
+    result = shared_empty(values.shape, dtype)
+    if order is None:
+        result[...] = values
+    else:
+        np.take(values, order, out=result, mode="clip") if values.dtype == dtype else np.copyto(result, values[order])
+    return result

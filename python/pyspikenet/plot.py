@@ -1,0 +1,128 @@
+"""Pictures of spike trains and networks with matplotlib; each function returns the Axes it drew on."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray
+
+from . import analysis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from .network import Network
+
+COLORS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e5ea2", "#d68910", "#16a085", "#7f8c8d")
+
+
+def _axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def _tidy(ax: "Axes") -> "Axes":
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _groups(dataset: xarray.Dataset) -> dict[str, Any]:
+    return {
+        str(name).removeprefix("group_"): x.values
+        for name, x in dataset.coords.items()
+        if str(name).startswith("group_")
+    }
+
+
+def raster(
+    dataset: xarray.Dataset,
+    *,
+    trial: int | None = None,
+    color_by: dict[str, Any] | None = None,
+    order: Any = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """A dot for every spike of one trial.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    trial : int, optional
+        Number of the trial; default the first.
+    color_by : dict of str to boolean mask or positions, optional
+        Neurons to draw in one colour each, with a legend; default the groups of the network.
+    order : array_like of int, optional
+        Neurons from bottom to top; default as they are. Only these are drawn.
+    ax : matplotlib Axes, optional
+        Where to draw; default a new figure.
+    """
+    ax = _axes(ax, (8, 4.5))
+    trains = analysis.trains(dataset, trial)
+    shown = np.arange(len(trains)) if order is None else np.asarray(order)
+    color = np.full(len(trains), "#333333", dtype=object)
+    groups = _groups(dataset) if color_by is None else color_by
+    for (name, who), c in zip(groups.items(), COLORS * (1 + len(groups) // len(COLORS)), strict=False):
+        color[np.asarray(who)] = c
+        ax.plot([], [], "s", color=c, markersize=5, label=name)
+    size = float(np.clip(400 / max(len(shown), 1), 1.0, 7.0))
+    for c in dict.fromkeys(color[shown]):
+        mine = [k for k, neuron in enumerate(shown) if color[neuron] == c]
+        times = np.concatenate([np.empty(0), *(trains[shown[k]] for k in mine)])
+        rows = np.repeat(mine, [trains[shown[k]].size for k in mine])
+        ax.plot(times, rows, "|", color=c, markersize=size, markeredgewidth=0.7)
+    ax.set(xlabel="time (ms)", ylabel="neuron", ylim=(-1, max(len(shown), 1)))
+    ax.set_xlim(dataset.spk.t_start, dataset.spk.t_stop)
+    if groups:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    return _tidy(ax)
+
+
+def rates(dataset: xarray.Dataset, *, bins: int = 30, ax: "Axes | None" = None) -> "Axes":
+    """A histogram of the mean rates of the neurons, over trials, with a line at their mean."""
+    ax = _axes(ax, (5, 3.5))
+    values = analysis.rates(dataset).mean("trial")
+    edges = np.histogram_bin_edges(values, bins=bins)
+    groups = _groups(dataset)
+    if groups:
+        parts = [values.values[np.asarray(who)] for who in groups.values()]
+        ax.hist(
+            parts, edges, stacked=True, label=list(groups), color=[COLORS[k % len(COLORS)] for k in range(len(parts))]
+        )
+    else:
+        ax.hist(values, edges, color=COLORS[0])
+    mean = float(values.mean())
+    ax.axvline(mean, color="#333333", linestyle="--", linewidth=1, label=f"mean {mean:.2f} Hz")
+    ax.legend(frameon=False)
+    ax.set(xlabel="rate (Hz)", ylabel="neurons")
+    return _tidy(ax)
+
+
+def psth(dataset: xarray.Dataset, bin: float, *, neurons: Any = None, ax: "Axes | None" = None) -> "Axes":
+    """Rate over time in bins of `bin` ms, mean over trials and neurons: one line per group, or of chosen `neurons`."""
+    ax = _axes(ax, (7, 3.5))
+    groups = _groups(dataset) if neurons is None else {}
+    chosen = list(groups.items()) or [("", neurons)]
+    for (name, who), color in zip(chosen, COLORS * (1 + len(chosen) // len(COLORS)), strict=False):
+        values = analysis.psth(dataset, bin, who)
+        edges = np.append(values.time.values - bin, values.time.values[-1:])
+        ax.stairs(values.values, edges, color=color, label=name or None, linewidth=1.4)
+    if groups:
+        ax.legend(frameon=False)
+    ax.set(xlabel="time (ms)", ylabel="rate (Hz)", ylim=(0, None), xlim=(dataset.spk.t_start, dataset.spk.t_stop))
+    return _tidy(ax)
+
+
+def weights(network: "Network", *, ax: "Axes | None" = None) -> "Axes":
+    """The matrix of weights, presynaptic neurons in rows; blue excites, red inhibits."""
+    ax = _axes(ax, (5.5, 4.5))
+    if network.n > 4000:
+        raise ValueError(f"network has {network.n} neurons, too many to draw as a matrix; the limit is 4000")
+    matrix = network.to_dense()
+    limit = float(np.quantile(np.abs(network.weight), 0.99)) if network.n_synapses else 1.0
+    image = ax.imshow(matrix, cmap="RdBu", vmin=-limit, vmax=limit, interpolation="nearest", aspect="equal")
+    ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.9)
+    ax.set(xlabel="postsynaptic neuron", ylabel="presynaptic neuron")
+    return ax
