@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@xarray.register_dataset_accessor("spk")
+@xarray.register_dataset_accessor("spk")  # type: ignore[no-untyped-call]
 class SpikeAccessor:
     """Analysis and plots of a dataset of spikes; see :mod:`pyspikenet.analysis` and :mod:`pyspikenet.plot`."""
 
@@ -63,7 +63,7 @@ class SpikeAccessor:
         return analysis.rates(self._ds)
 
     def isi(self) -> xarray.Dataset:
-        """Intervals between successive spikes of a neuron: ``isi`` [ms], ``neuron`` and ``trial`` along ``interval``."""
+        """Intervals between spikes of a neuron: ``isi`` [ms], ``neuron`` and ``trial`` along ``interval``."""
         return analysis.isi(self._ds)
 
     def cv(self) -> xarray.DataArray:

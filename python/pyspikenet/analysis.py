@@ -21,7 +21,7 @@ def _trial_position(dataset: xarray.Dataset) -> NDArray[np.int64]:
     """Position of each spike's trial along the dimension trial."""
     ids = np.asarray(dataset.trial.values)
     order = np.argsort(ids)
-    return order[np.searchsorted(ids, dataset.spike_trial.values, sorter=order)]
+    return np.asarray(order[np.searchsorted(ids, dataset.spike_trial.values, sorter=order)])
 
 
 def trains(dataset: xarray.Dataset, trial: int | None = None) -> list[NDArray[np.float64]]:
@@ -40,8 +40,8 @@ def trains(dataset: xarray.Dataset, trial: int | None = None) -> list[NDArray[np
 def counts(dataset: xarray.Dataset, bin: float | None = None) -> xarray.DataArray:
     """Spike counts: ``(trial, neuron)``, or ``(trial, time, neuron)`` in bins of `bin` ms.
 
-    The coordinate ``time`` is the end of each bin; time that does not fill a bin is left out. A spike at the time t of the
-    end of its step belongs to the bin that ends at t.
+    The coordinate ``time`` is the end of each bin; time that does not fill a bin is left out. A spike at the time t of
+    the end of its step belongs to the bin that ends at t.
     """
     start, stop, dt = _span(dataset)
     n_trials, n = dataset.sizes["trial"], dataset.sizes["neuron"]

@@ -3,17 +3,19 @@
 import csv
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from .network import Network
 
+AnyNetwork = TypeVar("AnyNetwork", bound="Network")
+
 FORMAT = "pyspikenet network 1"
 
 
-def read_network(cls: "type[Network]", path: Path, **kwargs: Any) -> "Network":
+def read_network(cls: "type[AnyNetwork]", path: Path, **kwargs: Any) -> "AnyNetwork":
     """See :meth:`Network.from_file`."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
@@ -38,20 +40,20 @@ def write_network(network: "Network", path: Path) -> None:
     content |= {f"group {name}": who for name, who in network.groups.items()}
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with open(partial, "wb") as file:
+        with partial.open("wb") as file:
             np.savez_compressed(file, **content)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _read_npz(cls: "type[Network]", path: Path, **kwargs: Any) -> "Network":
+def _read_npz(cls: "type[AnyNetwork]", path: Path, **kwargs: Any) -> "AnyNetwork":
     with np.load(path, allow_pickle=False) as file:
         if "format" not in file or str(file["format"]) != FORMAT:
             import scipy.sparse
 
             try:
-                matrix = scipy.sparse.load_npz(path)
+                matrix: Any = scipy.sparse.load_npz(path)
             except (ValueError, KeyError, OSError):
                 raise ValueError(
                     f"path: {str(path)!r} is neither a network written by Network.save nor a SciPy sparse matrix"
@@ -75,8 +77,8 @@ def _read_npz(cls: "type[Network]", path: Path, **kwargs: Any) -> "Network":
     )
 
 
-def _read_csv(cls: "type[Network]", path: Path, **kwargs: Any) -> "Network":
-    with open(path, newline="", encoding="utf-8") as file:
+def _read_csv(cls: "type[AnyNetwork]", path: Path, **kwargs: Any) -> "AnyNetwork":
+    with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     columns = set(rows[0]) if rows else set()
     if not {"pre", "post"} <= columns:

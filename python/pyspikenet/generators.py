@@ -80,9 +80,9 @@ def normal(
 ) -> "Network":
     """A random network with normally distributed weights under Dale's law (Spikeometric's ``NormalGenerator``).
 
-    Of a half matrix of ``n / 2`` by n normal weights, the positive ones belong to excitatory neuron i, the negative ones to
-    inhibitory neuron i + n / 2: the first half of the neurons excites, the second inhibits, and the two neurons of a pair
-    have complementary targets. No neuron connects to itself. Groups ``"excitatory"`` and ``"inhibitory"``.
+    Of a half matrix of ``n / 2`` by n normal weights, the positive ones belong to excitatory neuron i, the negative
+    ones to inhibitory neuron i + n / 2: the first half of the neurons excites, the second inhibits, and the two neurons
+    of a pair have complementary targets. No neuron connects to itself. Groups ``"excitatory"`` and ``"inhibitory"``.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def ladder(
     weight: ArrayLike = 1.0,
     delay: ArrayLike | None = None,
 ) -> "Network":
-    """Two rows of `rungs` neurons, connected like a ladder, by default closed to a circle (networkx ``ladder_graph``)."""
+    """Two rows of `rungs` neurons, connected like a ladder, by default a closed one (networkx ``ladder_graph``)."""
     name = "circular_ladder_graph" if circular else "ladder_graph"
     return _regular(cls, name, weight, delay, whole_number("rungs", rungs, 3 if circular else 1))
 
@@ -244,7 +244,7 @@ def small_world(
     return _regular(cls, "watts_strogatz_graph", weight, delay, size, neighbours, p, seed=fixed)
 
 
-# ---- how it is done ---------------------------------------------------------------------------------------------------
+# ---- how it is done --------------------------------------------------------------------------------------------------
 
 
 def generator(seed: int | None) -> np.random.Generator:
@@ -334,7 +334,7 @@ def _fixed_indegree(
     import scipy.sparse
 
     pointer = np.arange(0, n * k + 1, k)
-    index = np.int32 if n * k < 2**31 else np.int64
+    index: Any = np.int32 if n * k < 2**31 else np.int64
     columns = scipy.sparse.csc_array(
         (np.ones(n * k, np.int8), sources.reshape(-1).astype(index, copy=False), pointer.astype(index)), shape=(n, n)
     )

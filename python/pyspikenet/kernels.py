@@ -25,16 +25,16 @@ class Kernel(Parameters):
 class ExponentialKernel(Kernel):
     """Exponential decay: ``gain * exp(-t / tau)`` for ``t < window``."""
 
-    tau: float = quantity(10.0, unit="ms", description="time constant", range="positive")
+    tau: float = quantity(default=10.0, unit="ms", description="time constant", range="positive")
     window: float | None = quantity(
-        None, unit="ms", description="length; None: without end", range="positive", optional=True
+        default=None, unit="ms", description="length; None: without end", range="positive", optional=True
     )
-    gain: float = quantity(1.0, description="value at lag 0")
+    gain: float = quantity(default=1.0, description="value at lag 0")
 
     def values(self, dt: float) -> NDArray[np.float64]:
         if self.window is None:
             return super().values(dt)
-        return self.gain * np.exp(-np.arange(_count(self.window, dt)) * dt / self.tau)
+        return np.asarray(self.gain * np.exp(-np.arange(_count(self.window, dt)) * dt / self.tau))
 
     def to_wire(self, name: str, dt: float) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         window = 0.0 if self.window is None else self.window
@@ -66,10 +66,13 @@ class RaisedCosineKernel(Kernel):
     """
 
     weights: Any = option(kind="array_like, shape (bump,)", description="weight of each bump")
-    first_peak: float = quantity(0.0, unit="ms", description="peak of the first bump", range="nonnegative")
-    last_peak: float = quantity(50.0, unit="ms", description="peak of the last bump", range="positive")
+    first_peak: float = quantity(default=0.0, unit="ms", description="peak of the first bump", range="nonnegative")
+    last_peak: float = quantity(default=50.0, unit="ms", description="peak of the last bump", range="positive")
     offset: float = quantity(
-        5.0, unit="ms", description="how linear the axis is; larger values spread bumps evenly", range="positive"
+        default=5.0,
+        unit="ms",
+        description="how linear the axis is; larger values spread bumps evenly",
+        range="positive",
     )
 
     def _validate(self) -> None:

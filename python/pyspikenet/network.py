@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Delay = float | NDArray[np.float32] | None
 
+# What a network is made of: the arguments of Network(...), by the attribute that holds them.
+PARTS = ("n", "offset", "target", "weight", "delay", "receptor", "receptors", "labels", "groups", "network")
+
 
 class Network:
     """Neurons and the synapses between them. Immutable; made by one of the constructors below.
@@ -182,7 +185,7 @@ class Network:
         return cls.from_edges(pre=pre, post=post, weight=values, delay=delay, n=matrix.shape[0], **kwargs)
 
     @classmethod
-    def from_scipy(cls, weights: "scipy.sparse.sparray", **kwargs: Any) -> Self:
+    def from_scipy(cls, weights: "scipy.sparse.csr_array[Any] | scipy.sparse.spmatrix[Any]", **kwargs: Any) -> Self:
         """A network from a SciPy sparse matrix or array ``W[pre, post]`` of any format; stored zeros are synapses.
 
         `kwargs` are ``delay`` (one number, or one per stored entry in row-major order), ``labels``, ``groups`` and
@@ -198,7 +201,7 @@ class Network:
 
     @classmethod
     def from_networkx(
-        cls, graph: "networkx.Graph", *, weight: str = "weight", delay: str | None = None, **kwargs: Any
+        cls, graph: "networkx.Graph[Any]", *, weight: str = "weight", delay: str | None = None, **kwargs: Any
     ) -> Self:
         """A network from a networkx graph; an undirected edge becomes two synapses.
 
@@ -234,9 +237,10 @@ class Network:
     def from_file(cls, path: str | Path, **kwargs: Any) -> Self:
         """A network from a file.
 
-        ``.npy``: a dense matrix ``W[pre, post]``. ``.npz``: what :meth:`save` wrote, or a SciPy sparse matrix. ``.csv``:
-        a list of synapses with a header naming at least ``pre`` and ``post``, and ``weight``, ``delay``, ``receptor``
-        where there are any; neurons are numbers from 0, or names, which become labels in the order of their names.
+        ``.npy``: a dense matrix ``W[pre, post]``. ``.npz``: what :meth:`save` wrote, or a SciPy sparse matrix.
+        ``.csv``: a list of synapses with a header naming at least ``pre`` and ``post``, and ``weight``, ``delay``,
+        ``receptor`` where there are any; neurons are numbers from 0, or names, which become labels in the
+        order of their names.
 
         `kwargs` are passed to :meth:`from_dense`, :meth:`from_scipy` or :meth:`from_edges`.
         """
@@ -281,12 +285,12 @@ class Network:
         offset = [part.offset[:-1] + first for part, first in zip(parts, edges, strict=False)]
         labels = None
         if all(x.labels is not None for x in parts):
-            labels = np.concatenate([x.labels for x in parts])  # type: ignore[misc]
+            labels = np.concatenate([x.labels for x in parts])
         delay: Delay = parts[0].delay
         if any(isinstance(x.delay, np.ndarray) or x.delay != delay for x in parts):
             if any(x.delay is None for x in parts):
                 raise ValueError("networks must all have delays or none: a delay of one step has no length in ms yet")
-            delay = np.concatenate([np.broadcast_to(np.float32(x.delay), x.n_synapses) for x in parts])  # type: ignore[arg-type]
+            delay = np.concatenate([np.broadcast_to(np.float32(x.delay), x.n_synapses) for x in parts])
         has_receptors = parts[0].receptor is not None
         return cls(
             n=int(starts[-1]),
@@ -296,7 +300,7 @@ class Network:
             ),
             weight=np.concatenate([x.weight for x in parts]),
             delay=delay,
-            receptor=np.concatenate([x.receptor for x in parts]) if has_receptors else None,  # type: ignore[misc]
+            receptor=np.concatenate([x.receptor for x in parts]) if has_receptors else None,
             receptors=parts[0].receptors,
             labels=labels,
             groups={name: np.concatenate(who) for name, who in groups.items()},
@@ -371,8 +375,7 @@ class Network:
         return self._changed(weight=_per_synapse("weight", weight, self.n_synapses, self.weight.dtype))
 
     def _changed(self, **changes: Any) -> "Network":
-        names = "n offset target weight delay receptor receptors labels groups network".split()
-        return Network(**{name: getattr(self, name) for name in names} | changes)
+        return Network(**{name: getattr(self, name) for name in PARTS} | changes)
 
     def delay_steps(self, dt: float) -> tuple[int, NDArray[np.int32] | None]:
         """Delays in steps of `dt` ms: one for all synapses, or an array; a ValueError if they are not whole steps."""
@@ -385,7 +388,8 @@ class Network:
         if self.n_synapses and (off.any() or rounded.min() < 1):
             bad = int(np.argmax(off | (rounded < 1)))
             raise ValueError(
-                f"delay must be at least one step and a multiple of dt = {dt} ms, got {self.delay[bad]} ms (synapse {bad})"
+                f"delay must be at least one step and a multiple of dt = {dt} ms, got {self.delay[bad]} ms"
+                f" (synapse {bad})"
             )
         return 1, rounded.astype(np.int32)
 
@@ -394,8 +398,8 @@ class Network:
         if self._hash is None:
             digest = hashlib.sha256(f"{self.n} {self.weight.dtype}".encode())
             for array in (self.offset, self.target, self.weight):
-                digest.update(np.ascontiguousarray(array))
-            digest.update(repr(self.delay).encode() if not isinstance(self.delay, np.ndarray) else self.delay)
+                digest.update(memoryview(np.ascontiguousarray(array)))  # type: ignore[arg-type]
+            digest.update(repr(self.delay).encode() if not isinstance(self.delay, np.ndarray) else self.delay.data)
             self._hash = digest.hexdigest()
         return self._hash
 
@@ -487,7 +491,7 @@ def _receptors(values: Sequence[str] | None, m: int) -> tuple[NDArray[np.int8] |
 
 
 def _float_dtype(dtype: Any) -> np.dtype[Any]:
-    kind = np.dtype(dtype)
+    kind: np.dtype[Any] = np.dtype(dtype)
     if kind not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
     return kind

@@ -1,6 +1,7 @@
 """Parameters with unit, range and description: one declaration drives validation, docstring, repr and units.
 
-Every model, kernel and stimulus is a frozen dataclass made with :func:`parameterised`, its fields with :func:`quantity`.
+Every model, kernel and stimulus is a frozen dataclass made with :func:`parameterised`, its fields with
+:func:`quantity`.
 """
 
 import dataclasses
@@ -20,8 +21,8 @@ RANGES: dict[str, tuple[str, Callable[[NDArray[Any]], Any]]] = {
 
 
 def quantity(
-    default: Any = dataclasses.MISSING,
     *,
+    default: Any = dataclasses.MISSING,
     unit: str = "1",
     description: str,
     range: str = "any",
@@ -33,7 +34,7 @@ def quantity(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def option(default: Any = dataclasses.MISSING, *, kind: str, description: str) -> Any:
+def option(*, default: Any = dataclasses.MISSING, kind: str, description: str) -> Any:
     """A field that is not a number; the class checks it in ``_validate``."""
     return dataclasses.field(default=default, metadata={"kind": kind, "description": description})
 
@@ -87,22 +88,19 @@ def number_or_per_neuron(name: str, value: Any, range: str) -> float | NDArray[n
     return number(name, value, range)
 
 
-T = TypeVar("T", bound=type)
+T = TypeVar("T")
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(quantity, option))
-def parameterised(cls: T) -> T:
+def parameterised(cls: type[T]) -> type[T]:
     """Makes a class a frozen keyword-only dataclass and writes the Parameters section of its docstring."""
-    made = dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+    made: type[T] = dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
     lines = ["", "Parameters", "----------"]
-    for field in dataclasses.fields(made):
+    for field in dataclasses.fields(made):  # type: ignore[arg-type]
         meta = field.metadata
         if not meta:
             continue
-        if "kind" in meta:
-            kind = meta["kind"]
-        else:
-            kind = "float or array_like" if meta["varies"] else "float"
+        kind = meta.get("kind", "float or array_like" if meta.get("varies") else "float")
         given = field.default is not dataclasses.MISSING
         lines.append(f"{field.name} : {kind}" + (f", default {field.default!r}" if given else ""))
         unit = f" [{meta['unit']}]" if meta.get("unit", "1") != "1" else ""

@@ -84,7 +84,7 @@ def rates(dataset: xarray.Dataset, *, bins: int = 30, ax: "Axes | None" = None) 
     """A histogram of the mean rates of the neurons, over trials, with a line at their mean."""
     ax = _axes(ax, (5, 3.5))
     values = analysis.rates(dataset).mean("trial")
-    edges = np.histogram_bin_edges(values, bins=bins)
+    edges = np.histogram_bin_edges(values, bins=bins).tolist()
     groups = _groups(dataset)
     if groups:
         parts = [values.values[np.asarray(who)] for who in groups.values()]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +57,8 @@ def simulate(
     seed : int, optional
         Seed of all random numbers; default: drawn afresh. It is kept in the dataset either way.
     record : str or iterable of {"drive", "rate"}, optional
-        What to record besides spikes, in every step of every neuron. ``rate`` is the expected rate given the drive [Hz].
+        What to record besides spikes, in every step of every neuron. ``rate`` is the expected rate given the drive
+        [Hz].
     equilibration : float, default 0
         Time [ms] simulated before t = 0, without stimulus and recording, from a state in which a random half of the
         neurons has just fired.
@@ -75,10 +77,10 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        Dimension ``spike`` with ``spike_time`` [ms, the end of the step], ``spike_neuron`` and ``spike_trial``; dimension
-        ``neuron`` with labels and groups; what was recorded as ``(trial, time, neuron)``; the final state. ``ds.spk``
-        gives rasters, counts, rates and plots. A Ctrl-C ends the run early; the dataset then holds what was simulated so
-        far and has the attribute ``interrupted = 1``.
+        Dimension ``spike`` with ``spike_time`` [ms, the end of the step], ``spike_neuron`` and ``spike_trial``;
+        dimension ``neuron`` with labels and groups; what was recorded as ``(trial, time, neuron)``; the final state.
+        ``ds.spk`` gives rasters, counts, rates and plots. A Ctrl-C ends the run early; the dataset then holds what was
+        simulated so far and has the attribute ``interrupted = 1``.
 
     Raises
     ------
@@ -127,8 +129,8 @@ def drive(
     Returns
     -------
     xarray.Dataset
-        ``drive`` and ``rate`` [Hz] with dimensions ``(trial, time, neuron)``. Row k holds the values from which the spikes
-        of step k are drawn, so it depends on the spikes of the steps before k only.
+        ``drive`` and ``rate`` [Hz] with dimensions ``(trial, time, neuron)``. Row k holds the values from which the
+        spikes of step k are drawn, so it depends on the spikes of the steps before k only.
     """
     step_length = _dt(model, dt, spikes)
     counts, trial_ids, known_seed = _given_counts(spikes, network, step_length)
@@ -140,7 +142,7 @@ def drive(
     return _advance(run, False)
 
 
-# ---- what a run is made of ---------------------------------------------------------------------------------------------
+# ---- what a run is made of -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -275,8 +277,8 @@ def prepare(
     _add_stimuli(params, arrays, parts, model, network, step_length, first_step + warm_up + n_steps, trial_ids.size)
     _check_memory(model, network, delays, delay, n_steps, trial_ids.size, wanted, dtype)
     return Run(
-        model, network, tuple(parts), step_length, first_step + warm_up, warm_up, n_steps, trial_ids, seed, wanted, dtype,
-        params, arrays,
+        model, network, tuple(parts), step_length, first_step + warm_up, warm_up, n_steps, trial_ids, seed, wanted,
+        dtype, params, arrays,
     )  # fmt: skip
 
 
@@ -452,15 +454,15 @@ def _check_memory(
     if state + 2 * recorded > available:
         raise ValueError(
             f"duration, trials and record ask for about {(state + 2 * recorded) / 2**30:.1f} GiB ({n_steps} steps x"
-            f" {network.n} neurons x {trials} trials), but only {available / 2**30:.1f} GiB of memory are available; record"
-            " less, run fewer trials at once, or go on from the final state in several runs"
+            f" {network.n} neurons x {trials} trials), but only {available / 2**30:.1f} GiB of memory are available;"
+            " record less, run fewer trials at once, or go on from the final state in several runs"
         )
 
 
 def available_memory() -> int:
     """Bytes of memory that can still be used; a guess of 8 GiB where the system does not tell."""
     try:
-        with open("/proc/meminfo") as file:
+        with Path("/proc/meminfo").open() as file:
             for line in file:
                 if line.startswith("MemAvailable:"):
                     return int(line.split()[1]) * 1024

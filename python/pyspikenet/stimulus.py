@@ -23,20 +23,25 @@ TARGETS = "targets: all neurons (None), the name of a group, labels, a boolean m
 
 
 def _targets() -> Any:
-    return option(None, kind="None, str or array_like", description=f"{TARGETS}; a strength given as an array has one"
-                  " value per target, in the order of the neurons")  # fmt: skip
+    return option(
+        default=None,
+        kind="None, str or array_like",
+        description=f"{TARGETS}; a strength given as an array has one value per target, in the order of the neurons",
+    )
 
 
 def _channel() -> Any:
-    return option(None, kind="str or None", description="name of the stimulus kernel of a Cascade to pass through")
+    return option(
+        default=None, kind="str or None", description="name of the stimulus kernel of a Cascade to pass through"
+    )
 
 
 def _start() -> Any:
-    return quantity(0.0, unit="ms", description="begin", range="nonnegative")
+    return quantity(default=0.0, unit="ms", description="begin", range="nonnegative")
 
 
 def _stop() -> Any:
-    return quantity(None, unit="ms", description="end; None: never", range="nonnegative", optional=True)
+    return quantity(default=None, unit="ms", description="end; None: never", range="nonnegative", optional=True)
 
 
 class Stimulus(Parameters):
@@ -134,7 +139,7 @@ class StimulusSum:
 class ConstantStimulus(Stimulus):
     """The same drive all the time: ``strength`` for ``start <= t < stop``."""
 
-    strength: float = quantity(1.0, description="what is added to the drive", varies=True)
+    strength: float = quantity(default=1.0, description="what is added to the drive", varies=True)
     start: float = _start()
     stop: float | None = _stop()
     targets: Any = _targets()
@@ -149,7 +154,7 @@ class ConstantStimulus(Stimulus):
 class RegularStimulus(Stimulus):
     """Regular pulses: on while ``((t - start) mod period) < duration``."""
 
-    strength: float = quantity(1.0, description="what is added to the drive while on", varies=True)
+    strength: float = quantity(default=1.0, description="what is added to the drive while on", varies=True)
     period: float = quantity(unit="ms", description="time from pulse to pulse", range="positive")
     duration: float = quantity(unit="ms", description="length of a pulse", range="positive")
     start: float = _start()
@@ -166,18 +171,19 @@ class RegularStimulus(Stimulus):
 class PoissonStimulus(Stimulus):
     """Pulses that begin at the times of a Poisson process and last ``duration``; overlapping pulses do not add up."""
 
-    strength: float = quantity(1.0, description="what is added to the drive while on", varies=True)
+    strength: float = quantity(default=1.0, description="what is added to the drive while on", varies=True)
     mean_interval: float = quantity(unit="ms", description="mean time between pulses", range="positive")
     duration: float = quantity(unit="ms", description="length of a pulse", range="positive")
     intervals: str = option(
-        "exponential",
+        default="exponential",
         kind='{"exponential", "poisson"}',
         description="intervals of a Poisson process, or Poisson-distributed whole numbers of steps (Spikeometric)",
     )
     seed: int | None = option(
-        None, kind="int or None", description="the same pulses in every trial and run; None: drawn per trial from the"
-        " seed of the run"
-    )  # fmt: skip
+        default=None,
+        kind="int or None",
+        description="the same pulses in every trial and run; None: drawn per trial from the seed of the run",
+    )
     start: float = _start()
     stop: float | None = _stop()
     targets: Any = _targets()
@@ -202,10 +208,10 @@ class PoissonStimulus(Stimulus):
 class SinStimulus(Stimulus):
     """A sine wave: ``amplitude * sin(2 pi (t - start) / period + phase) + baseline`` for ``start <= t < stop``."""
 
-    amplitude: float = quantity(1.0, description="amplitude", varies=True)
+    amplitude: float = quantity(default=1.0, description="amplitude", varies=True)
     period: float = quantity(unit="ms", description="period", range="positive")
-    phase: float = quantity(0.0, unit="rad", description="phase at start")
-    baseline: float = quantity(0.0, description="what is added besides the wave")
+    phase: float = quantity(default=0.0, unit="rad", description="phase at start")
+    baseline: float = quantity(default=0.0, description="what is added besides the wave")
     start: float = _start()
     stop: float | None = _stop()
     targets: Any = _targets()
@@ -237,15 +243,15 @@ class SinStimulus(Stimulus):
 class ArrayStimulus(Stimulus):
     """A stimulus given by numbers, each held for ``dt``; zero before ``start`` and after the last number.
 
-    The shape of `data` tells what it is: ``(time,)`` the same for all targets, ``(time, target)`` one column per target,
-    ``(trial, time, target)`` different in each trial. With `weights` of shape ``(channel, target)`` the columns are
-    channels that reach the targets with these weights.
+    The shape of `data` tells what it is: ``(time,)`` the same for all targets, ``(time, target)`` one column per
+    target, ``(trial, time, target)`` different in each trial. With `weights` of shape ``(channel, target)`` the columns
+    are channels that reach the targets with these weights.
     """
 
     data: Any = option(kind="array_like or path of a .npy or .nc file", description="the numbers")
-    strength: float = quantity(1.0, description="factor of all numbers", varies=True)
+    strength: float = quantity(default=1.0, description="factor of all numbers", varies=True)
     dt: float = quantity(unit="ms", description="time between two numbers", range="positive")
-    weights: Any = option(None, kind="array_like of shape (channel, target), or None", description="see above")
+    weights: Any = option(default=None, kind="array_like of shape (channel, target), or None", description="see above")
     start: float = _start()
     targets: Any = _targets()
     channel: str | None = _channel()
@@ -256,7 +262,8 @@ class ArrayStimulus(Stimulus):
         data = numbers("data", data)
         if data.ndim not in (1, 2, 3) or data.size == 0:
             raise ValueError(
-                f"data must have shape (time,), (time, target) or (trial, time, target) and not be empty, got {data.shape}"
+                "data must have shape (time,), (time, target) or (trial, time, target) and not be empty, got"
+                f" {data.shape}"
             )
         object.__setattr__(self, "data", data)
         if self.weights is not None:
@@ -295,7 +302,7 @@ class FunctionStimulus(Stimulus):
     function: Callable[[Any], Any] = option(
         kind="callable", description="f(t): takes an array of times, or one time at a time, and returns numbers"
     )
-    strength: float = quantity(1.0, description="factor of the function", varies=True)
+    strength: float = quantity(default=1.0, description="factor of the function", varies=True)
     targets: Any = _targets()
     channel: str | None = _channel()
 
@@ -327,7 +334,7 @@ class SpikeStimulus(Stimulus):
 
     times: Any = option(kind="array_like, shape (spike,)", description="times of the spikes [ms]")
     neurons: Any = option(kind="array_like of int, shape (spike,)", description="the neuron that each one reaches")
-    strength: Any = quantity(1.0, description="what each spike adds: one number, or one per spike", varies=True)
+    strength: Any = quantity(default=1.0, description="what each spike adds: one number, or one per spike", varies=True)
     channel: str | None = _channel()
     targets = None
 
@@ -364,7 +371,7 @@ class PoissonInput(Stimulus):
     """Independent Poisson spikes into each target: ``weight`` times a Poisson count of mean ``rate * dt`` per step."""
 
     rate: float = quantity(unit="Hz", description="rate of the spikes", range="nonnegative", varies=True)
-    weight: float = quantity(1.0, description="what each spike adds to the drive", varies=True)
+    weight: float = quantity(default=1.0, description="what each spike adds to the drive", varies=True)
     start: float = _start()
     stop: float | None = _stop()
     targets: Any = _targets()
@@ -380,12 +387,14 @@ class PoissonInput(Stimulus):
 class NoiseCurrent(Stimulus):
     """Gaussian noise, independent for each target.
 
-    ``tau = 0``: white, a new number of standard deviation ``sigma`` in each step. Otherwise an Ornstein-Uhlenbeck process of
-    stationary standard deviation ``sigma`` and correlation time ``tau``, stationary from the first step on.
+    ``tau = 0``: white, a new number of standard deviation ``sigma`` in each step. Otherwise an Ornstein-Uhlenbeck
+    process of stationary standard deviation ``sigma`` and correlation time ``tau``, stationary from the first step on.
     """
 
     sigma: float = quantity(unit="1", description="standard deviation", range="nonnegative", varies=True)
-    tau: float = quantity(0.0, unit="ms", description="correlation time; 0 for white noise", range="nonnegative")
+    tau: float = quantity(
+        default=0.0, unit="ms", description="correlation time; 0 for white noise", range="nonnegative"
+    )
     start: float = _start()
     stop: float | None = _stop()
     targets: Any = _targets()

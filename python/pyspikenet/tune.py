@@ -30,7 +30,8 @@ class Tuning:
     stimulus : Stimulus or sum of stimuli, or None
         The stimulus with the tuned parameters.
     history : xarray.Dataset
-        ``loss`` [Hz^2], ``rate`` [Hz] and each tuned parameter along ``epoch``; the values at the beginning of the epoch.
+        ``loss`` [Hz^2], ``rate`` [Hz] and each tuned parameter along ``epoch``; the values at the beginning of the
+        epoch.
     interrupted : bool
         Whether a Ctrl-C ended it early; the model is the best so far then, too.
     """
@@ -60,10 +61,10 @@ def tune(
 ) -> Tuning:
     """Tunes parameters until the network fires at a target rate.
 
-    Every epoch simulates the network, compares rates, and moves the parameters by a step of Adam (Kingma & Ba 2015, with
-    its usual constants 0.9, 0.999, 1e-8). The gradient of the squared difference is that of the expected rate under the
-    spikes that were drawn: differences of :func:`drive` with each parameter moved up and down, so that any continuous
-    parameter can be tuned. The effect of changed spikes on later ones is not part of it.
+    Every epoch simulates the network, compares rates, and moves the parameters by a step of Adam (Kingma & Ba 2015,
+    with its usual constants 0.9, 0.999, 1e-8). The gradient of the squared difference is that of the expected rate
+    under the spikes that were drawn: differences of :func:`drive` with each parameter moved up and down, so that any
+    continuous parameter can be tuned. The effect of changed spikes on later ones is not part of it.
 
     Parameters
     ----------
@@ -233,7 +234,7 @@ def _simulated(
         if session.interrupted:
             raise KeyboardInterrupt
     step, neuron, trial = recording.spikes()
-    n, rates = network.n, np.bincount(neuron, minlength=network.n)
+    n, rates = network.n, np.bincount(neuron, minlength=network.n).astype(np.float64)
     lists = [GivenSpikes.from_list(step[trial == k], neuron[trial == k], run.n_steps, n) for k in run.trials]
     return run, lists, rates * (1000.0 / (run.n_steps * run.dt * run.trials.size))
 

@@ -26,13 +26,23 @@ class BernoulliGLM(Model):
 
     default_dt: ClassVar[float] = 1.0
 
-    theta: float = quantity(5.0, description="threshold of the drive", varies=True)
-    alpha: float = quantity(0.2, unit="1/ms", description="decay rate of the coupling kernel", range="nonnegative")
-    coupling_window: float = quantity(5.0, unit="ms", description="length of the coupling kernel", range="positive")
-    abs_ref_scale: float = quantity(3.0, unit="ms", description="absolute refractory period", range="nonnegative")
-    abs_ref_strength: float = quantity(-100.0, description="self kernel in the absolute refractory period")
-    rel_ref_scale: float = quantity(7.0, unit="ms", description="relative refractory period", range="nonnegative")
-    rel_ref_strength: float = quantity(-30.0, description="self kernel at the start of the relative refractory period")
-    beta: float = quantity(0.5, unit="1/ms", description="decay rate of the relative refractory kernel")
-    r: float = quantity(1.0, description="scale of the coupling", varies=True)
-    b: float = quantity(0.0, description="background drive", varies=True)
+    theta: float = quantity(default=5.0, description="threshold of the drive", varies=True)
+    alpha: float = quantity(
+        default=0.2, unit="1/ms", description="decay rate of the coupling kernel", range="nonnegative"
+    )
+    coupling_window: float = quantity(
+        default=5.0, unit="ms", description="length of the coupling kernel", range="positive"
+    )
+    abs_ref_scale: float = quantity(
+        default=3.0, unit="ms", description="absolute refractory period", range="nonnegative"
+    )
+    abs_ref_strength: float = quantity(default=-100.0, description="self kernel in the absolute refractory period")
+    rel_ref_scale: float = quantity(
+        default=7.0, unit="ms", description="relative refractory period", range="nonnegative"
+    )
+    rel_ref_strength: float = quantity(
+        default=-30.0, description="self kernel at the start of the relative refractory period"
+    )
+    beta: float = quantity(default=0.5, unit="1/ms", description="decay rate of the relative refractory kernel")
+    r: float = quantity(default=1.0, description="scale of the coupling", varies=True)
+    b: float = quantity(default=0.0, description="background drive", varies=True)

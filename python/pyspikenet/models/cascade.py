@@ -13,7 +13,9 @@ from .base import Model
 
 NONLINEARITIES = ("exp", "sigmoid", "softplus", "relu", "identity")
 EMISSIONS = ("bernoulli", "poisson", "threshold")
-FUNCTIONS = frozenset("exp expm1 log log1p sqrt abs tanh sin cos max min sigmoid relu softplus".split())
+FUNCTIONS = frozenset(
+    ["exp", "expm1", "log", "log1p", "sqrt", "abs", "tanh", "sin", "cos", "max", "min", "sigmoid", "relu", "softplus"]
+)
 
 
 @parameterised
@@ -44,33 +46,37 @@ class Cascade(Model):
     """
 
     nonlinearity: str = option(
-        "sigmoid",
+        default="sigmoid",
         kind="str",
         description="f: exp, sigmoid, softplus, relu or identity, or an expression in g such as '0.02 * exp(g) / (1 +"
         " exp(g))' of numbers, + - * / ^ and exp, expm1, log, log1p, sqrt, abs, tanh, sin, cos, max, min, sigmoid,"
         " relu, softplus",
     )
-    emission: str = option("bernoulli", kind='{"bernoulli", "poisson", "threshold"}', description="how spikes follow")
-    coupling: Kernel = option(
-        ExponentialKernel(tau=10.0), kind="Kernel", description="kernel of spikes of other neurons, lag 0 first"
+    emission: str = option(
+        default="bernoulli", kind='{"bernoulli", "poisson", "threshold"}', description="how spikes follow"
     )
-    self_kernel: Kernel | None = option(None, kind="Kernel or None", description="kernel of a neuron's own spikes")
+    coupling: Kernel = option(
+        default=ExponentialKernel(tau=10.0), kind="Kernel", description="kernel of spikes of other neurons, lag 0 first"
+    )
+    self_kernel: Kernel | None = option(
+        default=None, kind="Kernel or None", description="kernel of a neuron's own spikes"
+    )
     stimulus_kernels: Mapping[str, Kernel] | None = option(
-        None, kind="dict of str to Kernel, or None", description="kernels of stimulus channels by name"
+        default=None, kind="dict of str to Kernel, or None", description="kernels of stimulus channels by name"
     )
     activation_tau: float | None = quantity(
-        None,
+        default=None,
         unit="ms",
         description="time constant of synaptic activation s <- s (1 - dt / tau) + X dt in place of `coupling`; None:"
         " use `coupling`",
         range="positive",
         optional=True,
     )
-    theta: float = quantity(0.0, description="threshold of the drive", varies=True)
-    beta: float = quantity(1.0, description="slope of the nonlinearity", varies=True)
-    scale: float = quantity(1.0, unit="1/ms", description="rate at f = 1", range="nonnegative", varies=True)
-    r: float = quantity(1.0, description="scale of the coupling", varies=True)
-    b: float = quantity(0.0, description="background drive", varies=True)
+    theta: float = quantity(default=0.0, description="threshold of the drive", varies=True)
+    beta: float = quantity(default=1.0, description="slope of the nonlinearity", varies=True)
+    scale: float = quantity(default=1.0, unit="1/ms", description="rate at f = 1", range="nonnegative", varies=True)
+    r: float = quantity(default=1.0, description="scale of the coupling", varies=True)
+    b: float = quantity(default=0.0, description="background drive", varies=True)
 
     def _validate(self) -> None:
         if not isinstance(self.nonlinearity, str):

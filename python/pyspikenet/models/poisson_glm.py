@@ -22,10 +22,10 @@ class PoissonGLM(Model):
     """
 
     alpha: float = quantity(
-        15.9, unit="ms", description="inverse of the rate at zero drive", range="positive", varies=True
+        default=15.9, unit="ms", description="inverse of the rate at zero drive", range="positive", varies=True
     )
-    beta: float = quantity(10.0, description="slope of the exponential", varies=True)
-    tau: float = quantity(10.0, unit="ms", description="time constant of the coupling kernel", range="positive")
-    history: float = quantity(20.0, unit="ms", description="length of the coupling kernel", range="positive")
-    r: float = quantity(0.025, description="scale of the coupling", varies=True)
-    b: float = quantity(0.001, description="background drive", varies=True)
+    beta: float = quantity(default=10.0, description="slope of the exponential", varies=True)
+    tau: float = quantity(default=10.0, unit="ms", description="time constant of the coupling kernel", range="positive")
+    history: float = quantity(default=20.0, unit="ms", description="length of the coupling kernel", range="positive")
+    r: float = quantity(default=0.025, description="scale of the coupling", varies=True)
+    b: float = quantity(default=0.001, description="background drive", varies=True)

@@ -19,10 +19,10 @@ class RectifiedLNP(Model):
     """
 
     lambda_0: float = quantity(
-        9.8, unit="1/ms", description="rate per unit of drive above threshold", range="nonnegative", varies=True
+        default=9.8, unit="1/ms", description="rate per unit of drive above threshold", range="nonnegative", varies=True
     )
-    theta: float = quantity(-0.002, description="threshold of the drive", varies=True)
-    tau: float = quantity(10.0, unit="ms", description="time constant of the coupling kernel", range="positive")
-    history: float = quantity(20.0, unit="ms", description="length of the coupling kernel", range="positive")
-    r: float = quantity(0.025, description="scale of the coupling", varies=True)
-    b: float = quantity(0.001, description="background drive", varies=True)
+    theta: float = quantity(default=-0.002, description="threshold of the drive", varies=True)
+    tau: float = quantity(default=10.0, unit="ms", description="time constant of the coupling kernel", range="positive")
+    history: float = quantity(default=20.0, unit="ms", description="length of the coupling kernel", range="positive")
+    r: float = quantity(default=0.025, description="scale of the coupling", varies=True)
+    b: float = quantity(default=0.001, description="background drive", varies=True)

@@ -29,9 +29,13 @@ class RectifiedSAM(ActivationModel):
     """
 
     lambda_0: float = quantity(
-        1.0861, unit="1/ms", description="rate per unit of drive above threshold", range="nonnegative", varies=True
+        default=1.0861,
+        unit="1/ms",
+        description="rate per unit of drive above threshold",
+        range="nonnegative",
+        varies=True,
     )
-    theta: float = quantity(-0.0137, description="threshold of the drive", varies=True)
-    tau: float = quantity(10.0, unit="ms", description="synaptic time constant", range="positive")
-    r: float = quantity(0.025, description="scale of the coupling", varies=True)
-    b: float = quantity(0.001, description="background drive", varies=True)
+    theta: float = quantity(default=-0.0137, description="threshold of the drive", varies=True)
+    tau: float = quantity(default=10.0, unit="ms", description="synaptic time constant", range="positive")
+    r: float = quantity(default=0.025, description="scale of the coupling", varies=True)
+    b: float = quantity(default=0.001, description="background drive", varies=True)

@@ -22,9 +22,9 @@ class ThresholdSAM(ActivationModel):
     ``initial_state={"activation": s}`` starts from given synaptic activations.
     """
 
-    theta: float = quantity(1.378e-3, description="threshold of the drive", varies=True)
-    tau: float = quantity(10.0, unit="ms", description="synaptic time constant", range="positive")
-    r: float = quantity(0.025, description="scale of the coupling", varies=True)
-    b: float = quantity(0.001, description="background drive", varies=True)
-    sigma: float = quantity(0.3, description="standard deviation of the background noise", range="nonnegative")
-    rho: float = quantity(0.07, description="probability of background noise in a step", range="probability")
+    theta: float = quantity(default=1.378e-3, description="threshold of the drive", varies=True)
+    tau: float = quantity(default=10.0, unit="ms", description="synaptic time constant", range="positive")
+    r: float = quantity(default=0.025, description="scale of the coupling", varies=True)
+    b: float = quantity(default=0.001, description="background drive", varies=True)
+    sigma: float = quantity(default=0.3, description="standard deviation of the background noise", range="nonnegative")
+    rho: float = quantity(default=0.07, description="probability of background noise in a step", range="probability")
