@@ -27,7 +27,7 @@ COLORS = {
     "touch_receptors": "#c0392b",
     "other_sensory": "#d68910",
     "command_interneurons": "#1b6ca8",
-    "other_interneurons": "#7fb2d9",
+    "other_interneurons": "#5b9bc8",
     "motor_neurons": "#2e8b57",
 }
 LINES = {
@@ -127,19 +127,25 @@ def draw_raster(ds, response, path: Path) -> None:
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     members = {name: np.flatnonzero(ds[f"group_{name}"].values) for name in reversed(COLORS)}
     order = np.concatenate([who[np.argsort(response[who])] for who in members.values()])
-    ds.spk.plot_raster(order=order, color_by={name: members[name] for name in COLORS}, ax=top)
-    edges = np.cumsum([0, *map(len, members.values())]) - 0.5
+    color = np.repeat([COLORS[name] for name in members], [len(who) for who in members.values()])
+    # The two small groups get higher rows.
+    height = np.repeat([4.0 if len(who) < 10 else 1.0 for who in members.values()], [*map(len, members.values())])
+    ends = np.cumsum(height)
+    trains = ds.spk.trains(trial=0)
+    top.eventplot(
+        [trains[k] for k in order], lineoffsets=ends - height / 2, linelengths=height, linewidths=1.2, colors=color
+    )
+    edges = np.array([0.0, *ends[np.cumsum([*map(len, members.values())]) - 1]])
     for edge in edges[1:-1]:
-        top.axhline(edge, color="#bbbbbb", linewidth=0.6, zorder=0)
+        top.axhline(edge, color="#999999", linewidth=0.6, zorder=0)
     names = [f"{spoken(name)}\n({len(who)})" for name, who in members.items()]
     top.set_yticks((edges[1:] + edges[:-1]) / 2, names)
     for tick, name in zip(top.get_yticklabels(), members, strict=True):
         tick.set_color(COLORS[name])
     top.tick_params(axis="y", length=0)
-    top.get_legend().remove()
-    top.set(
-        xlabel="", ylabel="", title="C. elegans connectome, one trial: neurons by group, sorted by response to touch"
-    )
+    top.set(ylim=(0, ends[-1]))
+    top.set_title("C. elegans connectome, one trial: neurons by group, sorted by response to touch", pad=22)
+    top.spines[["top", "right"]].set_visible(False)
     for name in COLORS:
         values = ds.spk.psth(20.0, name)
         bottom.plot(values.time - 10, values, color=COLORS[name], linewidth=1.3)
@@ -149,7 +155,9 @@ def draw_raster(ds, response, path: Path) -> None:
     for ax in (top, bottom):
         for begin in np.arange(ONSET, 5000, PERIOD):
             ax.axvspan(begin, begin + PULSE, color="#f4d9c6", alpha=0.6, linewidth=0, zorder=-1)
-    top.text(ONSET + PULSE / 2, 1.005, "touch", transform=top.get_xaxis_transform(), ha="center", color="#b0662f")
+    for begin in np.arange(ONSET, 5000, PERIOD):
+        place = {"transform": top.get_xaxis_transform(), "ha": "center", "va": "bottom"}
+        top.text(begin + PULSE / 2, 1.005, "touch", color="#b0662f", **place)
     figure.savefig(path, dpi=150)
 
 
