@@ -5,7 +5,7 @@
 #     activity(model, state, dt)          -> number          what a spike is drawn from or compared with
 #     fire(model, state, u, dt)           -> Bool            whether it spikes, given a uniform number u
 #     reset(model, state, count)          -> state
-# A model file adds a builder to MODELS: (parameters, number type, dt) -> Blueprint.
+# A model file adds a builder to MODELS: (parameters, number type, dt) -> (neurons, Blueprint).
 
 "Parameters of one model as they came in: numbers by name, and arrays for those that differ between neurons."
 struct Parameters
@@ -48,9 +48,8 @@ function neurons(::Type{M}, ::Type{T}, n::Int, columns...) where {M,T}
     return PerNeuron{M,typeof(full)}(full)
 end
 
-"All that the loop needs to know of a model: its neurons and the kernels in front of them."
-struct Blueprint{T,P}
-    neurons::P
+"What lies between spikes and the drive of a model: kernels, and noise of the background."
+struct Blueprint{T}
     coupling::Kernel{T}
     coupling_gain::Vector{T}      # r, one or per neuron
     self::Vector{T}               # effect of an own spike by lag
@@ -58,7 +57,6 @@ struct Blueprint{T,P}
     background_gate::Float64      # probability that it is present in a step
 end
 
-Blueprint(neurons::P, coupling::Kernel{T}, coupling_gain, self) where {T,P} =
-    Blueprint{T,P}(neurons, coupling, coupling_gain, self, T[], 0.0)
+Blueprint(coupling::Kernel{T}, coupling_gain, self) where {T} = Blueprint{T}(coupling, coupling_gain, self, T[], 0.0)
 
 const MODELS = Dict{String,Function}()

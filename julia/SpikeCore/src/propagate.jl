@@ -38,15 +38,32 @@ function deliver!(ring::Matrix{T}, p::Projection{T}, spiking::Vector{Int32}, cou
     return nothing
 end
 
-"Adds the effect of own spikes by lag to the self ring of the neurons that fired."
+"Adds the effect of own spikes in `step` by lag to the self ring."
+function remember!(self::Matrix{T}, values::Vector{T}, part::Part, step::Int) where {T}
+    isempty(values) && return nothing
+    buffer = (step & 1) + 1
+    remember!(self, values, part.spiking[buffer], part.counts[buffer], part.n_spiking[buffer], step)
+    return nothing
+end
+
 function remember!(self::Matrix{T}, values::Vector{T}, spiking::Vector{Int32}, counts::Vector{Int32}, m::Int,
                    step::Int) where {T}
-    isempty(values) && return nothing
     for lag in 0:length(values)-1
         cell, value = row(self, step + 1 + lag) + 1, values[lag+1]
         @inbounds for s in 1:m
             self[cell+spiking[s]] += value * counts[s]
         end
+    end
+    return nothing
+end
+
+"Delivers the spikes of all parts in `step` to the neurons of part `p`."
+function deliver_all!(setup::Setup, trial::Trial, p::Int, step::Int)
+    buffer = (step & 1) + 1
+    for k in 1:length(setup.projections), source in trial.parts
+        m = source.n_spiking[buffer]
+        m == 0 && continue
+        deliver!(trial.filters[k].ring, setup.projections[k], source.spiking[buffer], source.counts[buffer], m, step, p)
     end
     return nothing
 end

@@ -57,21 +57,25 @@ function advance_session(params, arrays)
         rethrow()
     end
     seconds = (time_ns() - start) / 1e9
-    step, neuron, pointer = merged_spikes(run)
+    setup = run.setup
+    step, neuron, pointer = merged_spikes(setup.trials)
     result = Dict{String,Any}("seconds" => seconds)
     recorded = Dict{String,Any}("spike_step" => step, "spike_neuron" => neuron, "trial_pointer" => pointer)
-    run.record_drive && (recorded["drive"] = run.drive_record)
-    run.record_rate && (recorded["rate"] = run.rate_record)
+    setup.record_drive && (recorded["drive"] = setup.drive_record)
+    setup.record_rate && (recorded["rate"] = setup.rate_record)
     return result, recorded
 end
 
 "Spikes of all trials, one trial after the other, within a trial by step and then neuron."
-function merged_spikes(run::Run)
-    total = sum(part.n_recorded for trial in run.trials for part in trial.parts)
+function merged_spikes(trials::Vector{<:Trial})
+    total = 0
+    for trial in trials, part in trial.parts
+        total += part.n_recorded
+    end
     step, neuron = Vector{Int64}(undef, total), Vector{Int32}(undef, total)
-    pointer = zeros(Int64, length(run.trials) + 1)
+    pointer = zeros(Int64, length(trials) + 1)
     k = 0
-    for (j, trial) in enumerate(run.trials)
+    for (j, trial) in enumerate(trials)
         k = merge_parts!(step, neuron, k, trial.parts)
         pointer[j+1] = k
     end
@@ -97,10 +101,10 @@ function merge_parts!(step::Vector{Int64}, neuron::Vector{Int32}, k::Int, parts:
 end
 
 function session_state(params, arrays)
-    run = session(params)
-    state = state_arrays(run.trials)
-    run.sum_activity && (state["mean_rate"] = hcat((trial.activity_sum for trial in run.trials)...))
-    return Dict{String,Any}("step" => run.trials[1].step), state
+    trials = session(params).setup.trials
+    state = state_arrays(trials)
+    isempty(trials[1].activity_sum) || (state["mean_rate"] = reduce(hcat, [trial.activity_sum for trial in trials]))
+    return Dict{String,Any}("step" => trials[1].step), state
 end
 
 function close_session(params, arrays)

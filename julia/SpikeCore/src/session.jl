@@ -1,11 +1,5 @@
 # A run that its caller advances piece by piece: made from plain values and named arrays, kept by number.
 
-# Numbers under a name, or an array under the same name with the prefix of its owner.
-struct Request
-    params::Dict{String,Any}
-    arrays::Dict{String,Any}
-end
-
 function required(d::AbstractDict, name, ::Type{R}) where {R}
     haskey(d, name) || fail("`", name, "` is missing")
     d[name] isa R || fail("`", name, "` must be ", R, ", got ", typeof(d[name]))
@@ -18,48 +12,72 @@ function owned_by(prefix::String, arrays)
     return Dict{String,Any}(name[k+1:end] => x for (name, x) in arrays if startswith(name, prefix))
 end
 
-"Makes the run that `params` and `arrays` describe; see `open_session` in service.jl for their names."
-function Run(params::Dict{String,Any}, arrays::Dict{String,Any})
-    T = Dict("float32" => Float32, "float64" => Float64)[required(params, "dtype", String)]
-    weights = get(arrays, "projection.1.weight", nothing)
-    W = weights === nothing ? T : eltype(weights)
-    return build_run(T, W, params, arrays)
-end
+"""
+    Run(params, arrays)
 
-function build_run(::Type{T}, ::Type{W}, params, arrays) where {T,W}
+Makes the run that `params` and `arrays` describe. `params`: n, dt (ms), dtype, seed, first_step, threads, model (name and
+numbers), projections (delay in steps, or arrays `delay`), stimuli and channels (see `add_stimulus!`), record ("drive",
+"rate", "mean_rate"), initial (see `set_initial_state!`), clamped_until. `arrays`: trials (numbers of the trials),
+`projection.J.offset/target/weight/delay`, `model.NAME`, `stimulus.J.NAME`, `channel.J.kernel`, `state.NAME`,
+`clamp.J.pointer/neuron/count`.
+"""
+function Run(params::Dict{String,Any}, arrays::Dict{String,Any})
+    number_type = required(params, "dtype", String)
+    number_type in ("float32", "float64") || fail("dtype must be float32 or float64, got ", number_type)
+    T = number_type == "float32" ? Float32 : Float64
+    W = haskey(arrays, "projection.1.weight") ? eltype(arrays["projection.1.weight"]) : T
+    W in (Float32, Float64) || fail("weights must be float32 or float64, got ", W)
     n, dt = required(params, "n", Int), Float64(required(params, "dt", Real))
     n >= 1 || fail("n must be at least 1, got ", n)
     dt > 0 || fail("dt must be positive, got ", dt)
-    seed = UInt64(required(params, "seed", Int))
-    first_step = required(params, "first_step", Int)
-    trial_ids = convert(Vector{Int64}, required(arrays, "trials", Array))
     model = required(params, "model", Dict{String,Any})
     name = required(model, "name", String)
     haskey(MODELS, name) || fail("unknown model ", name, "; known are ", join(sort!(collect(keys(MODELS))), ", "))
-    blueprint = MODELS[name](Parameters(model, owned_by("model.", arrays), n), T, dt)
+    neurons, blueprint = MODELS[name](Parameters(model, owned_by("model.", arrays), n), T, dt)
+    setup = Setup(T, W, blueprint, params, arrays, n, dt)
+    return Run{T,W,typeof(neurons)}(setup, neurons)
+end
+
+function Setup(::Type{T}, ::Type{W}, blueprint::Blueprint{T}, params::Dict{String,Any}, arrays::Dict{String,Any}, n::Int,
+               dt::Float64) where {T,W}
+    seed = UInt64(required(params, "seed", Int))
+    first_step = required(params, "first_step", Int)
+    trial_ids = convert(Vector{Int64}, required(arrays, "trials", Array))
+    isempty(trial_ids) && fail("trials must name at least one trial")
     length(blueprint.coupling_gain) in (1, n) || fail("r must have one value, or one per neuron")
     stimuli = Stimuli(T, params, arrays, dt, n, trial_ids)
     threads = clamp(required(params, "threads", Int), 1, Threads.nthreads())
     ranges = blocks(n, length(trial_ids) >= threads ? 1 : threads)
-    projections = Projection{T,W}[build_projection(T, W, d, owned_by("projection.$j.", arrays), n, blueprint, ranges)
-                                  for (j, d) in enumerate(get(params, "projections", []))]
-    trials = [Trial(T, id % UInt32, column, first_step, n, projections, stimuli, blueprint, ranges, seed)
-              for (column, id) in enumerate(trial_ids)]
-    clamps = [Clamp(j, arrays, params) for j in 1:(haskey(params, "clamped_until") ? length(trials) : 0)]
-    record = get(params, "record", String[])
-    run = Run(n, T(dt), seed, blueprint.neurons, blueprint, projections, stimuli, trials, clamps, threads,
-              "drive" in record, "rate" in record, "mean_rate" in record, zeros(T, 0, 0, 0), zeros(T, 0, 0, 0))
-    run.sum_activity && foreach(t -> t.activity_sum = zeros(n), trials)
-    set_initial_state!(run, get(params, "initial", "rest"), owned_by("state.", arrays))
-    return run
+    projections = Projection{T,W}[]
+    for (j, d) in enumerate(get(params, "projections", Any[])::Vector)
+        push!(projections, build_projection(T, W, required(d, "delay", Int), owned_by("projection.$j.", arrays), n,
+                                            blueprint.coupling, ranges))
+    end
+    trials = Trial{T}[]
+    for (column, id) in enumerate(trial_ids)
+        push!(trials, Trial(T, id % UInt32, column, first_step, n, projections, stimuli, blueprint, ranges, seed))
+    end
+    clamps = Clamp[]
+    if haskey(params, "clamped_until")
+        append!(clamps, Clamp[Clamp(j, arrays, params) for j in 1:length(trials)])
+    end
+    record = get(params, "record", String[])::Vector
+    setup = Setup{T,W}(n, dt, seed, blueprint, projections, stimuli, trials, clamps, threads, "drive" in record,
+                       "rate" in record, "mean_rate" in record, zeros(T, 0, 0, 0), zeros(T, 0, 0, 0))
+    if setup.sum_activity
+        foreach(t -> t.activity_sum = zeros(n), trials)
+    end
+    set_initial_state!(setup, get(params, "initial", "rest")::String, owned_by("state.", arrays))
+    return setup
 end
 
-function build_projection(::Type{T}, ::Type{W}, d, arrays, n, blueprint, ranges) where {T,W}
+function build_projection(::Type{T}, ::Type{W}, delay::Int, arrays::Dict{String,Any}, n::Int, kernel::Kernel{T},
+                          ranges::Vector{UnitRange{Int}}) where {T,W}
     synapses = Connectivity(n, required(arrays, "offset", Vector{Int64}), required(arrays, "target", Vector{Int32}),
                             required(arrays, "weight", Vector{W}), get(arrays, "delay", Int32[])::Vector{Int32},
-                            required(d, "delay", Int))
+                            delay)
     splits = length(ranges) == 1 ? zeros(Int64, 0, 0) : split_rows(synapses, ranges)
-    return Projection{T,W}(synapses, blueprint.coupling, splits)
+    return Projection{T,W}(synapses, kernel, splits)
 end
 
 function Clamp(j::Int, arrays, params)
@@ -77,28 +95,28 @@ end
 `rest`: nothing happened before. `random`: half of the neurons, drawn, fired in the step before the first. `saved`: what
 `state_arrays` gave. `activation`: given synaptic activations, one per neuron [and trial].
 """
-function set_initial_state!(run::Run{T}, kind::String, arrays) where {T}
+function set_initial_state!(setup::Setup{T}, kind::String, arrays) where {T}
     if kind == "saved"
-        restore!(run.trials, arrays)
+        restore!(setup.trials, arrays)
     elseif kind == "random"
-        for trial in run.trials
-            source = Source(run.seed, STREAM_INITIAL, trial.id)
-            spiking = Int32[i for i in 0:run.n-1 if draw(source, i, 0) < 0x80000000]
+        for trial in setup.trials
+            source = Source(setup.seed, STREAM_INITIAL, trial.id)
+            spiking = Int32[i for i in 0:setup.n-1 if draw(source, i, 0) < 0x80000000]
             counts = ones(Int32, length(spiking))
-            remember!(trial.self, run.blueprint.self, spiking, counts, length(spiking), trial.step - 1)
-            for (filter, p) in zip(trial.filters, run.projections), part in 1:length(trial.parts)
+            remember!(trial.self, setup.blueprint.self, spiking, counts, length(spiking), trial.step - 1)
+            for (filter, p) in zip(trial.filters, setup.projections), part in 1:length(trial.parts)
                 deliver!(filter.ring, p, spiking, counts, length(spiking), trial.step - 1, part)
             end
         end
     elseif kind == "activation"
         given = required(arrays, "activation", Array)
-        size(given, 1) == run.n && size(given, 2) in (1, length(run.trials)) ||
+        size(given, 1) == setup.n && size(given, 2) in (1, length(setup.trials)) ||
             fail("activation must have one value per neuron [and trial]")
-        for trial in run.trials, (filter, p) in zip(trial.filters, run.projections)
+        for trial in setup.trials, (filter, p) in zip(trial.filters, setup.projections)
             s = given[:, size(given, 2) == 1 ? 1 : trial.column]
             # What is given is the activation in the first step: it arrives there as that many spikes.
             cell = row(filter.ring, trial.step) + 1
-            for pre in 1:run.n, e in p.synapses.offset[pre]+1:p.synapses.offset[pre+1]
+            for pre in 1:setup.n, e in p.synapses.offset[pre]+1:p.synapses.offset[pre+1]
                 filter.ring[cell+p.synapses.target[e]] += p.synapses.weight[e] * s[pre] / filter.kernel.gain
             end
         end

@@ -6,30 +6,37 @@
 
 Advances every trial of `run` by `n_steps`.
 """
-function advance!(run::Run{T}, n_steps::Int) where {T}
-    for trial in run.trials, part in trial.parts
-        part.n_recorded = 0
-    end
-    run.drive_record = zeros(T, run.n, run.record_drive ? n_steps : 0, length(run.trials))
-    run.rate_record = zeros(T, run.n, run.record_rate ? n_steps : 0, length(run.trials))
-    n_parts = length(run.trials[1].parts)
+function advance!(run::Run, n_steps::Int)
+    setup = run.setup
+    prepare!(setup, n_steps)
+    trials = setup.trials
+    n_parts = length(trials[1].parts)
     if n_parts == 1
-        on_threads(length(run.trials), run.threads) do j
-            evaluate_waves!(run, run.trials[j], n_steps)
-            advance_part!(run, run.trials[j], 1, n_steps, Barrier(1))
+        on_threads(length(trials), setup.threads) do j
+            advance_part!(run, trials[j], 1, n_steps, Barrier(1))
         end
     else
-        for trial in run.trials
-            evaluate_waves!(run, trial, n_steps)
+        for trial in trials
             barrier = Barrier(n_parts)
-            on_threads(n_parts, n_parts) do part
-                advance_part!(run, trial, part, n_steps, barrier)
-            end
+            on_threads(part -> advance_part!(run, trial, part, n_steps, barrier), n_parts, n_parts)
         end
     end
-    for trial in run.trials
+    for trial in trials
         trial.step += n_steps
         foreach(part -> check_part(run, trial, part), trial.parts)
+    end
+    return nothing
+end
+
+"Makes room for what the next `n_steps` record, and evaluates the waveforms of the stimuli."
+function prepare!(setup::Setup{T}, n_steps::Int) where {T}
+    setup.drive_record = zeros(T, setup.n, setup.record_drive ? n_steps : 0, length(setup.trials))
+    setup.rate_record = zeros(T, setup.n, setup.record_rate ? n_steps : 0, length(setup.trials))
+    for trial in setup.trials
+        evaluate_waves!(setup, trial, n_steps)
+        for part in trial.parts
+            part.n_recorded = 0
+        end
     end
     return nothing
 end
@@ -49,43 +56,42 @@ function advance_part!(run::Run, trial::Trial, p::Int, n_steps::Int, barrier::Ba
     return nothing
 end
 
-function part_loop!(run::Run{T}, trial::Trial{T}, p::Int, n_steps::Int, barrier::Barrier) where {T}
-    part = trial.parts[p]
-    self = run.blueprint.self
-    draws = isempty(run.clamps)
+function part_loop!(run::Run, trial::Trial, p::Int, n_steps::Int, barrier::Barrier)
     for j in 1:n_steps
         step = trial.step + j - 1
-        buffer = (step & 1) + 1
-        gather!(run, trial, part, step, j)
-        if draws || step >= run.clamps[trial.column].until
-            part.quad == step >> 2 || draw_bits!(run, trial, part, step >> 2)
-            sweep!(trial, part, run.neurons, run.dt, step) ||
-                note_failure!(part, run.neurons, trial.drive, run.dt, step)
-            collect_spikes!(part, trial, run.neurons, run.dt, Source(run.seed, STREAM_FIRE, trial.id), step, buffer)
-        else
-            settle_drive!(trial.drive, run.neurons, run.dt, part.range)
-            given_spikes!(part, run.clamps[trial.column], step, buffer)
-        end
-        observe!(run, trial, part, j)
-        remember!(trial.self, self, part.spiking[buffer], part.counts[buffer], part.n_spiking[8buffer-7], step)
+        fire_step!(run, trial, trial.parts[p], step)
         wait!(barrier) || return nothing
-        for source in trial.parts, (k, projection) in enumerate(run.projections)
-            deliver!(trial.filters[k].ring, projection, source.spiking[buffer], source.counts[buffer],
-                     source.n_spiking[8buffer-7], step, p)
-        end
+        deliver_all!(run.setup, trial, p, step)
         barrier.parties == 1 && GC.safepoint()
-        part.failure == (0, 0) || (barrier.broken[] = true; return nothing)
+        trial.parts[p].failure == (0, 0) || (barrier.broken[] = true; return nothing)
     end
+    return nothing
+end
+
+"All of a step but delivery, for one part: afterwards its spikes are listed, and its rings are ready for delivery."
+function fire_step!(run::Run, trial::Trial, part::Part, step::Int)
+    setup, neurons = run.setup, run.neurons
+    gather!(setup, trial, part, step)
+    if isempty(setup.clamps) || step >= setup.clamps[trial.column].until
+        part.quad == step >> 2 || draw_bits!(setup, trial, part, step >> 2)
+        sweep!(trial, part, neurons, setup.dt, step) || note_failure!(part, neurons, trial.drive, setup.dt, step)
+        collect_spikes!(part, trial, neurons, setup.dt, Source(setup.seed, STREAM_FIRE, trial.id), step)
+    else
+        settle_drive!(trial.drive, neurons, setup.dt, part.range)
+        given_spikes!(part, setup.clamps[trial.column], step)
+    end
+    observe!(setup, neurons, trial, part, step)
+    remember!(trial.self, setup.blueprint.self, part, step)
     return nothing
 end
 
 # ---- the drive ----------------------------------------------------------------------------------------------------
 
-function evaluate_waves!(run::Run{T}, trial::Trial{T}, n_steps::Int) where {T}
-    waves = run.stimuli.waves
+function evaluate_waves!(setup::Setup{T}, trial::Trial{T}, n_steps::Int) where {T}
+    waves = setup.stimuli.waves
     if !isempty(waves)
         trial.waves = zeros(T, n_steps, length(waves))
-        source = Source(run.seed, 0, trial.id)
+        source = Source(setup.seed, 0, trial.id)
         values = zeros(n_steps)
         for (w, wave) in enumerate(waves)
             wave(values, trial.step, source)
@@ -96,28 +102,28 @@ function evaluate_waves!(run::Run{T}, trial::Trial{T}, n_steps::Int) where {T}
 end
 
 "Sets the drive of the part's neurons to all that reaches them in `step`, except the constant background."
-function gather!(run::Run{T}, trial::Trial{T}, part::Part, step::Int, j::Int) where {T}
+function gather!(setup::Setup{T}, trial::Trial{T}, part::Part, step::Int) where {T}
     drive, range = trial.drive, part.range
     stimulated = step >= 0      # equilibration runs before step 0, without stimulus
-    if stimulated && !isempty(run.stimuli.waves)
-        gather_waves!(run, trial, part, j)
+    if stimulated && !isempty(setup.stimuli.waves)
+        gather_waves!(setup, trial, part, step)
     else
         @inbounds @simd ivdep for i in range
             drive[i] = 0
         end
     end
-    stimulated && add_other_stimuli!(run, trial, part, step)
+    stimulated && add_other_stimuli!(setup, trial, part, step)
     for filter in trial.filters
-        apply!(drive, filter, run.blueprint.coupling_gain, step, range)
+        apply!(drive, filter, setup.blueprint.coupling_gain, step, range)
     end
-    isempty(run.blueprint.self) || add_self!(drive, trial.self, step, range)
-    isempty(run.blueprint.background_noise) || add_background_noise!(run, trial, part, step)
+    isempty(setup.blueprint.self) || add_self!(drive, trial.self, step, range)
+    isempty(setup.blueprint.background_noise) || add_background_noise!(setup, trial, part, step)
     return nothing
 end
 
-function gather_waves!(run::Run{T}, trial::Trial{T}, part::Part, j::Int) where {T}
-    drive, base, range = trial.drive, trial.base, part.range
-    targets = run.stimuli.wave_targets
+function gather_waves!(setup::Setup{T}, trial::Trial{T}, part::Part, step::Int) where {T}
+    drive, base, range, j = trial.drive, trial.base, part.range, step - trial.step + 1
+    targets = setup.stimuli.wave_targets
     uniform_part = zero(T)
     changed = length(part.base_key) != length(targets)
     changed && resize!(part.base_key, length(targets))
@@ -148,8 +154,8 @@ function gather_waves!(run::Run{T}, trial::Trial{T}, part::Part, j::Int) where {
     return nothing
 end
 
-function add_other_stimuli!(run::Run{T}, trial::Trial{T}, part::Part, step::Int) where {T}
-    stimuli, range = run.stimuli, part.range
+function add_other_stimuli!(setup::Setup{T}, trial::Trial{T}, part::Part, step::Int) where {T}
+    stimuli, range = setup.stimuli, part.range
     # Where a stimulus goes: straight into the drive, or into the row of its channel's filter.
     place(channel) = channel == 0 ? (trial.drive, 0) :
                      (trial.channels[channel].ring, row(trial.channels[channel].ring, step))
@@ -167,10 +173,10 @@ function add_other_stimuli!(run::Run{T}, trial::Trial{T}, part::Part, step::Int)
         add_spikes!(place(s.channel)..., s, step, range)
     end
     for s in stimuli.poisson
-        add_poisson!(place(s.target.channel)..., s, run.seed, trial.id, step, range)
+        add_poisson!(place(s.target.channel)..., s, setup.seed, trial.id, step, range)
     end
     for (x, s) in zip(trial.noises, stimuli.noises)
-        add_noise!(place(s.target.channel)..., s, x, run.seed, trial.id, step, range)
+        add_noise!(place(s.target.channel)..., s, x, setup.seed, trial.id, step, range)
     end
     for filter in trial.channels
         apply!(trial.drive, filter, unit_gain(T), step, range)
@@ -191,11 +197,11 @@ function add_self!(drive::Vector{T}, self::Matrix{T}, step::Int, range::UnitRang
     return nothing
 end
 
-function add_background_noise!(run::Run{T}, trial::Trial{T}, part::Part, step::Int) where {T}
-    drive, range, n = trial.drive, part.range, run.n
-    part.quad == step >> 2 || draw_bits!(run, trial, part, step >> 2)
+function add_background_noise!(setup::Setup{T}, trial::Trial{T}, part::Part, step::Int) where {T}
+    drive, range, n = trial.drive, part.range, setup.n
+    part.quad == step >> 2 || draw_bits!(setup, trial, part, step >> 2)
     lane = (step & 3) * n
-    amplitude, gate = run.blueprint.background_noise, run.blueprint.background_gate
+    amplitude, gate = setup.blueprint.background_noise, setup.blueprint.background_gate
     normals, gates = trial.normals, trial.gates
     @inbounds @simd ivdep for i in range
         present = uniform(Float64, gates[lane+i]) < gate
@@ -207,11 +213,11 @@ end
 
 # ---- spikes -------------------------------------------------------------------------------------------------------
 
-function draw_bits!(run::Run, trial::Trial, part::Part, quad::Int)
-    fill_bits!(trial.bits, Source(run.seed, STREAM_FIRE, trial.id), quad, part.range)
-    if !isempty(run.blueprint.background_noise)
-        fill_normals!(trial.normals, Source(run.seed, STREAM_BACKGROUND, trial.id), quad, part.range)
-        fill_bits!(trial.gates, Source(run.seed, STREAM_GATE, trial.id), quad, part.range)
+function draw_bits!(setup::Setup, trial::Trial, part::Part, quad::Int)
+    fill_bits!(trial.bits, Source(setup.seed, STREAM_FIRE, trial.id), quad, part.range)
+    if !isempty(setup.blueprint.background_noise)
+        fill_normals!(trial.normals, Source(setup.seed, STREAM_BACKGROUND, trial.id), quad, part.range)
+        fill_bits!(trial.gates, Source(setup.seed, STREAM_GATE, trial.id), quad, part.range)
     end
     part.quad = quad
     return nothing
@@ -252,18 +258,19 @@ function note_failure!(part::Part, cells, drive::Vector{T}, dt::T, now::Int) whe
     return nothing
 end
 
-function check_part(run::Run{T}, trial::Trial{T}, part::Part) where {T}
+function check_part(run::Run, trial::Trial, part::Part)
     part.failure == (0, 0) && return nothing
     i, step = part.failure
     model = at(run.neurons, i)
     what = emission(typeof(model))
     g = trial.drive[i]
     fail("the activity of neuron ", i - 1, " in step ", step, " (trial ", trial.id, ") is ",
-         activity(model, (drive=g,), run.dt), " at a drive of ", g, ", but must be ", requirement(what))
+         activity(model, (drive=g,), run.setup.dt), " at a drive of ", g, ", but must be ", requirement(what))
 end
 
-"Reads `fired` eight neurons at a time and lists those that did."
-function collect_spikes!(part::Part, trial::Trial{T}, cells, dt::T, source::Source, now::Int, buffer::Int) where {T}
+"Reads `fired` eight neurons at a time and lists those that did, in the buffer of this step."
+function collect_spikes!(part::Part, trial::Trial{T}, cells, dt::T, source::Source, now::Int) where {T}
+    buffer = (now & 1) + 1
     fired, spiking, counts = trial.fired, part.spiking[buffer], part.counts[buffer]
     m = 0
     low, high = first(part.range), last(part.range)
@@ -282,7 +289,7 @@ function collect_spikes!(part::Part, trial::Trial{T}, cells, dt::T, source::Sour
             end
         end
     end
-    part.n_spiking[8buffer-7] = m
+    part.n_spiking[buffer] = m
     now >= 0 && record_spikes!(part, spiking, counts, m, now)
     return nothing
 end
@@ -293,7 +300,8 @@ end
     return spike_count(emission(M), mu, u, source, i - 1, now)
 end
 
-function given_spikes!(part::Part, clamp::Clamp, now::Int, buffer::Int)
+function given_spikes!(part::Part, clamp::Clamp, now::Int)
+    buffer = (now & 1) + 1
     spiking, counts = part.spiking[buffer], part.counts[buffer]
     m = 0
     j = now - clamp.first + 1
@@ -305,7 +313,7 @@ function given_spikes!(part::Part, clamp::Clamp, now::Int, buffer::Int)
             counts[m] = clamp.count[e]
         end
     end
-    part.n_spiking[8buffer-7] = m
+    part.n_spiking[buffer] = m
     return nothing
 end
 
@@ -331,19 +339,19 @@ end
 
 # ---- what else is recorded --------------------------------------------------------------------------------------------
 
-function observe!(run::Run{T}, trial::Trial{T}, part::Part, j::Int) where {T}
-    drive, cells, dt = trial.drive, run.neurons, run.dt
-    if run.record_drive
+function observe!(setup::Setup{T}, cells, trial::Trial{T}, part::Part, step::Int) where {T}
+    drive, dt, j = trial.drive, setup.dt, step - trial.step + 1
+    if setup.record_drive
         for i in part.range
-            run.drive_record[i, j, trial.column] = drive[i]
+            setup.drive_record[i, j, trial.column] = drive[i]
         end
     end
-    if run.record_rate
+    if setup.record_rate
         for i in part.range
-            run.rate_record[i, j, trial.column] = rate(at(cells, i), drive[i], dt)
+            setup.rate_record[i, j, trial.column] = rate(at(cells, i), drive[i], dt)
         end
     end
-    if run.sum_activity
+    if setup.sum_activity
         for i in part.range
             trial.activity_sum[i] += rate(at(cells, i), drive[i], dt)
         end

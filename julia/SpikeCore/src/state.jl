@@ -23,7 +23,7 @@ end
 function Part(range::UnitRange{Int})
     size = length(range)
     buffers() = (Vector{Int32}(undef, size), Vector{Int32}(undef, size))
-    return Part(range, typemin(Int), buffers(), buffers(), zeros(Int, 16), Int32[], Int64[], 0, Float64[], (0, 0))
+    return Part(range, typemin(Int), buffers(), buffers(), zeros(Int, 2), Int32[], Int64[], 0, Float64[], (0, 0))
 end
 
 "State of one trial. `step` is the next one."
@@ -55,12 +55,12 @@ struct Clamp
     count::Vector{Int32}
 end
 
-mutable struct Run{T,W,P}
+"A run but for the equations of its neurons, so that most of the loop is compiled once for all models."
+mutable struct Setup{T,W}
     n::Int
     dt::T
     seed::UInt64
-    neurons::P
-    blueprint::Blueprint{T,P}
+    blueprint::Blueprint{T}
     projections::Vector{Projection{T,W}}
     stimuli::Stimuli{T}
     trials::Vector{Trial{T}}
@@ -71,6 +71,11 @@ mutable struct Run{T,W,P}
     sum_activity::Bool
     drive_record::Array{T,3}            # [neuron, step, trial]
     rate_record::Array{T,3}
+end
+
+struct Run{T,W,P}
+    setup::Setup{T,W}
+    neurons::P
 end
 
 "Blocks of neurons for `parts` threads, cut at multiples of 64 so that no two threads share a cache line."

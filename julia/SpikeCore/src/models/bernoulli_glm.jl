@@ -6,7 +6,7 @@
 MODELS["BernoulliGLM"] = function (p::Parameters, ::Type{T}, dt) where {T}
     cells = cascade(T, p, Sigmoid(), Bernoulli(); threshold=column(p, "theta"))
     coupling = exponential_kernel(T, 1, exp(-number(p, "alpha") * dt), steps_covering(number(p, "coupling_window"), dt))
-    return Blueprint(cells, coupling, T.(column(p, "r")), T.(refractory_kernel(p, dt)))
+    return cells, Blueprint(coupling, T.(column(p, "r")), T.(refractory_kernel(p, dt)))
 end
 
 function refractory_kernel(p::Parameters, dt)

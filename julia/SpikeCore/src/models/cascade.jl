@@ -79,5 +79,5 @@ MODELS["Cascade"] = function (p::Parameters, ::Type{T}, dt) where {T}
     coupling = isgiven(p, "activation_tau") ?
                exponential_kernel(T, dt, 1 - dt / number(p, "activation_tau"), 0) : given_kernel(T, p, "coupling", dt)
     self = haskey(p.arrays, "self") ? convert(Vector{T}, vec(p.arrays["self"])) : T[]
-    return Blueprint(cells, coupling, T.(column(p, "r")), self)
+    return cells, Blueprint(coupling, T.(column(p, "r")), self)
 end

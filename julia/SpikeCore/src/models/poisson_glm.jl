@@ -3,5 +3,5 @@
 
 MODELS["PoissonGLM"] = function (p::Parameters, ::Type{T}, dt) where {T}
     cells = cascade(T, p, Exponential(), Poisson(); slope=column(p, "beta"), scale=1 ./ column(p, "alpha"))
-    return Blueprint(cells, history_kernel(T, p, dt), T.(column(p, "r")), T[])
+    return cells, Blueprint(history_kernel(T, p, dt), T.(column(p, "r")), T[])
 end

@@ -2,5 +2,5 @@
 
 MODELS["RectifiedLNP"] = function (p::Parameters, ::Type{T}, dt) where {T}
     cells = cascade(T, p, Relu(), Poisson(); threshold=column(p, "theta"), scale=column(p, "lambda_0"))
-    return Blueprint(cells, history_kernel(T, p, dt), T.(column(p, "r")), T[])
+    return cells, Blueprint(history_kernel(T, p, dt), T.(column(p, "r")), T[])
 end

@@ -3,5 +3,5 @@
 
 MODELS["RectifiedSAM"] = function (p::Parameters, ::Type{T}, dt) where {T}
     cells = cascade(T, p, Relu(), Poisson(); threshold=column(p, "theta"), scale=column(p, "lambda_0"))
-    return Blueprint(cells, activation_kernel(T, p, dt), T.(column(p, "r")), T[])
+    return cells, Blueprint(activation_kernel(T, p, dt), T.(column(p, "r")), T[])
 end

@@ -4,5 +4,5 @@
 MODELS["ThresholdSAM"] = function (p::Parameters, ::Type{T}, dt) where {T}
     cells = cascade(T, p, Identity(), Threshold(); threshold=column(p, "theta"))
     noise = T.(number(p, "sigma") .* column(p, "b"))
-    return Blueprint(cells, activation_kernel(T, p, dt), T.(column(p, "r")), T[], noise, number(p, "rho"))
+    return cells, Blueprint{T}(activation_kernel(T, p, dt), T.(column(p, "r")), T[], noise, number(p, "rho"))
 end

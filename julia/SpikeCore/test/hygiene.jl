@@ -1,0 +1,12 @@
+@test isempty(detect_ambiguities(SpikeCore))
+
+@testset "every exported name has a docstring" begin
+    for name in names(SpikeCore)
+        @test occursin("No documentation found", string(Base.Docs.doc(getfield(SpikeCore, name)))) == false
+    end
+end
+
+@testset "every model is registered by its own file" begin
+    files = readdir(joinpath(@__DIR__, "..", "src", "models"))
+    @test length(files) == length(S.MODELS)
+end
