@@ -41,11 +41,17 @@ end
 @inline at(p::Shared, i::Int) = p.model
 @inline at(p::PerNeuron{M}, i::Int) where {M} = M(map(c -> @inbounds(c[i]), p.columns)...)
 
-"Neurons of model `M` from columns of length 1 or n."
-function neurons(::Type{M}, ::Type{T}, n::Int, columns...) where {M,T}
-    all(c -> length(c) == 1, columns) && return Shared{M}(M(map(c -> T(c[1]), columns)...))
-    full = map(c -> length(c) == 1 ? fill(T(c[1]), n) : convert(Vector{T}, c), columns)
-    return PerNeuron{M,typeof(full)}(full)
+"Neurons of model `M` from columns of length 1 or n, in the order of its fields."
+function neurons(::Type{M}, ::Type{T}, n::Int, columns::NTuple{K,Vector{Float64}}) where {M,T,K}
+    for column in columns
+        length(column) == 1 || return per_neuron(M, T, n, columns)
+    end
+    return Shared{M}(M(ntuple(k -> T(columns[k][1]), Val(K))...))
+end
+
+function per_neuron(::Type{M}, ::Type{T}, n::Int, columns::NTuple{K,Vector{Float64}}) where {M,T,K}
+    full = ntuple(k -> length(columns[k]) == 1 ? fill(T(columns[k][1]), n) : convert(Vector{T}, columns[k]), Val(K))
+    return PerNeuron{M,NTuple{K,Vector{T}}}(full)
 end
 
 "What lies between spikes and the drive of a model: kernels, and noise of the background."

@@ -102,50 +102,70 @@ end
 
 # ---- state as arrays: rows of rings are counted from the next step on, so that they mean the same at any step --------
 
-function unrolled(ring::Matrix, step::Int)
-    depth = size(ring, 2)
-    return depth == 0 ? copy(ring) : ring[:, [mod(step + j, depth) + 1 for j in 0:depth-1]]
-end
-
-function roll!(ring::Matrix, step::Int, rows)
-    size(rows) == size(ring) || fail("a saved state does not fit: expected size ", size(ring), ", got ", size(rows))
-    for j in 0:size(ring, 2)-1
-        ring[:, mod(step + j, size(ring, 2))+1] = view(rows, :, j + 1)
+"The vectors and the rings of a trial's state by name."
+function state_pieces(trial::Trial{T}) where {T}
+    vectors, rings = Tuple{String,Vector{T}}[], Tuple{String,Matrix{T}}[]
+    for (kind, filters) in (("projection", trial.filters), ("channel", trial.channels)), j in 1:length(filters)
+        push!(vectors, (string(kind, ".", j, ".trace"), filters[j].trace))
+        push!(rings, (string(kind, ".", j, ".ring"), filters[j].ring))
     end
-end
-
-"The named pieces of a trial's state: (name, array of this trial)."
-function state_pieces(trial::Trial)
-    pieces = Tuple{String,Any,Bool}[]
-    for (kind, filters) in (("projection", trial.filters), ("channel", trial.channels)), (j, f) in enumerate(filters)
-        push!(pieces, ("$kind.$j.trace", f.trace, false), ("$kind.$j.ring", f.ring, true))
-    end
-    push!(pieces, ("self.ring", trial.self, true))
-    for (j, x) in enumerate(trial.noises)
-        push!(pieces, ("noise.$j", x, false))
-    end
-    return pieces
+    push!(rings, ("self.ring", trial.self))
+    noises = Tuple{String,Vector{Float64}}[(string("noise.", j), trial.noises[j]) for j in 1:length(trial.noises)]
+    return vectors, rings, noises
 end
 
 "State of all trials by name, trials last."
-function state_arrays(trials::Vector{<:Trial})
-    arrays = Dict{String,Any}()
-    for (name, x, isring) in state_pieces(trials[1])
-        arrays[name] = similar(x, size(x)..., length(trials))
-    end
-    for trial in trials, (name, x, isring) in state_pieces(trial)
-        selectdim(arrays[name], ndims(arrays[name]), trial.column) .= isring ? unrolled(x, trial.step) : x
+function state_arrays(trials::Vector{Trial{T}}) where {T}
+    arrays, m = Dict{String,Any}(), length(trials)
+    for trial in trials
+        vectors, rings, noises = state_pieces(trial)
+        for (name, x) in rings
+            all_trials = get!(() -> Array{T,3}(undef, size(x, 1), size(x, 2), m), arrays, name)::Array{T,3}
+            copy_ring!(all_trials, x, trial, true)
+        end
+        for (name, x) in vectors
+            put_trial!(get!(() -> Matrix{T}(undef, length(x), m), arrays, name)::Matrix{T}, trial, x)
+        end
+        for (name, x) in noises
+            put_trial!(get!(() -> Matrix{Float64}(undef, length(x), m), arrays, name)::Matrix{Float64}, trial, x)
+        end
     end
     return arrays
 end
 
-function restore!(trials::Vector{<:Trial}, arrays)
-    for trial in trials, (name, x, isring) in state_pieces(trial)
-        haskey(arrays, name) || fail("the saved state lacks `", name, "`")
-        saved = arrays[name]
-        size(saved) == (size(x)..., length(trials)) ||
-            fail("saved state `", name, "` must have size ", (size(x)..., length(trials)), ", got ", size(saved))
-        of_trial = collect(selectdim(saved, ndims(saved), trial.column))
-        isring ? roll!(x, trial.step, of_trial) : copyto!(x, of_trial)
+put_trial!(all_trials::Matrix{R}, trial::Trial, x::Vector{R}) where {R} =
+    copyto!(all_trials, (trial.column - 1) * length(x) + 1, x, 1, length(x))
+
+"Copies a ring to (`out`) or from its place among all trials."
+function copy_ring!(all_trials::Array{T,3}, ring::Matrix{T}, trial::Trial{T}, out::Bool) where {T}
+    n, depth = size(ring)
+    for j in 0:depth-1
+        here = row(ring, trial.step + j) + 1
+        there = ((trial.column - 1) * depth + j) * n + 1
+        out ? copyto!(all_trials, there, ring, here, n) : copyto!(ring, here, all_trials, there, n)
+    end
+end
+
+function saved(arrays, name::String, ::Type{A}, dims) where {A}
+    haskey(arrays, name) || fail("the saved state lacks `", name, "`")
+    arrays[name] isa A && size(arrays[name]) == dims ||
+        fail("saved state `", name, "` must be ", A, " of size ", dims, ", got ", typeof(arrays[name]), " of size ",
+             size(arrays[name]))
+    return arrays[name]::A
+end
+
+function restore!(trials::Vector{Trial{T}}, arrays) where {T}
+    m = length(trials)
+    for trial in trials
+        vectors, rings, noises = state_pieces(trial)
+        for (name, x) in rings
+            copy_ring!(saved(arrays, name, Array{T,3}, (size(x)..., m)), x, trial, false)
+        end
+        for (name, x) in vectors
+            copyto!(x, 1, saved(arrays, name, Matrix{T}, (length(x), m)), (trial.column - 1) * length(x) + 1, length(x))
+        end
+        for (name, x) in noises
+            copyto!(x, 1, saved(arrays, name, Matrix{Float64}, (length(x), m)), (trial.column - 1) * length(x) + 1, length(x))
+        end
     end
 end

@@ -54,7 +54,8 @@ end
 function write_arrays(arrays::Dict{String,Any}, replies::IO)
     entries = Dict{String,Any}[]
     seekstart(replies)
-    for (name, x) in arrays
+    for (name, values) in arrays
+        x = values isa Array ? values : Array(values)       # the bytes of a BitArray or a view are not its values
         push!(entries, Dict{String,Any}("name" => name, "dtype" => DTYPE_NAMES[eltype(x)],
                                         "shape" => collect(Int, reverse(size(x))), "offset" => position(replies)))
         write(replies, x)
@@ -73,17 +74,74 @@ function answer(request::String, requests::IO, replies::IO)
         reply["result"] = result
         reply["arrays"] = write_arrays(arrays, replies)
     catch problem
-        reply["error"] = Dict{String,Any}(
-            "kind" => problem isa SpikeCoreError ? "SpikeCoreError" : string(typeof(problem)),
-            "message" => sprint(showerror, problem),
-            "trace" => problem isa SpikeCoreError ? "" : first_lines(sprint(Base.show_backtrace, catch_backtrace())))
+        reply["error"] = describe(problem, catch_backtrace())
     end
-    return sprint(io -> TOML.print(io, reply))
+    return sprint(print_toml, reply)
+end
+
+"What Python is told of an exception. One from a thread comes wrapped in the exception of its task."
+function describe(problem, backtrace)
+    while problem isa TaskFailedException || (problem isa CompositeException && !isempty(problem))
+        problem = problem isa TaskFailedException ? problem.task.exception : first(problem.exceptions)
+    end
+    known = problem isa SpikeCoreError
+    return Dict{String,Any}("kind" => known ? "SpikeCoreError" : string(typeof(problem)),
+                            "message" => sprint(showerror, problem),
+                            "trace" => known ? "" : first_lines(sprint(Base.show_backtrace, backtrace)))
 end
 
 function first_lines(text)
     lines = split(text, '\n')
     return join(lines[1:min(12, end)], '\n')
+end
+
+# ---- TOML of a reply --------------------------------------------------------------------------------------------------
+# TOML.print of Julia 1.5 escapes text as Julia source, writes Inf, and leaves out empty tables.
+
+function print_toml(io::IO, tree::AbstractDict)
+    for (key, value) in tree
+        print_value(io, string(key))
+        print(io, " = ")
+        print_value(io, value)
+        print(io, '\n')
+    end
+end
+
+print_value(io::IO, x::Union{Bool,Integer}) = print(io, x)
+print_value(io::IO, x::AbstractFloat) = print(io, isnan(x) ? "nan" : isinf(x) ? (x > 0 ? "inf" : "-inf") : string(Float64(x)))
+
+function print_value(io::IO, text::AbstractString)
+    print(io, '"')
+    for c in text
+        if c == '"' || c == '\\'
+            print(io, '\\', c)
+        elseif c < ' ' || c == '\x7f'
+            print(io, "\\u", string(UInt32(c); base=16, pad=4))
+        else
+            print(io, isvalid(c) ? c : '\ufffd')
+        end
+    end
+    print(io, '"')
+end
+
+function print_value(io::IO, values::AbstractVector)
+    print(io, '[')
+    for (k, value) in enumerate(values)
+        k == 1 || print(io, ", ")
+        print_value(io, value)
+    end
+    print(io, ']')
+end
+
+function print_value(io::IO, tree::AbstractDict)
+    print(io, '{')
+    for (k, (key, value)) in enumerate(tree)
+        k == 1 || print(io, ", ")
+        print_value(io, string(key))
+        print(io, " = ")
+        print_value(io, value)
+    end
+    print(io, '}')
 end
 
 """
@@ -93,6 +151,7 @@ Serves requests until the pipe is closed, as it is when the parent ends in whate
 """
 function serve(request_pipe::Int, reply_pipe::Int, request_file::String, reply_file::String)
     ccall(:signal, Ptr{Cvoid}, (Cint, Ptr{Cvoid}), 2, Ptr{Cvoid}(1))
+    NEXT_SESSION[] += Int(time_ns())        # so that no worker takes a session of an earlier one for its own
     incoming, outgoing = fdio(request_pipe, true), fdio(reply_pipe, true)
     open(request_file, "r") do requests
         open(reply_file, "r+") do replies

@@ -49,9 +49,12 @@ function nonlinearity(text::String)
     return haskey(NONLINEARITIES, text) ? NONLINEARITIES[text] : nonlinearity_from_text(text)
 end
 
-"Neurons of the cascade with nonlinearity `f` and emission `e`."
-cascade(::Type{T}, p::Parameters, f, e; threshold=[0.0], slope=[1.0], scale=[1.0]) where {T} =
-    neurons(Cascade{T,typeof(f),typeof(e)}, T, p.n, threshold, slope, scale, column(p, "b"))
+"Neurons of the cascade with nonlinearity `f` and emission `e`; parameters as `column` gives them."
+cascade(::Type{T}, p::Parameters, f::F, e::E, threshold::Vector{Float64}, slope::Vector{Float64},
+        scale::Vector{Float64}) where {T,F,E} =
+    neurons(Cascade{T,F,E}, T, p.n, (threshold, slope, scale, column(p, "b")))
+
+coupling_gain(::Type{T}, p::Parameters) where {T} = convert(Vector{T}, column(p, "r"))
 
 "A kernel as the user gave it: `\"exponential\"` with time constant and window in ms, or an array by lag."
 function given_kernel(::Type{T}, p::Parameters, name, dt) where {T}
@@ -74,10 +77,10 @@ activation_kernel(::Type{T}, p::Parameters, dt) where {T} = exponential_kernel(T
 MODELS["Cascade"] = function (p::Parameters, ::Type{T}, dt) where {T}
     haskey(EMISSIONS, p.numbers["emission"]) || fail("emission must be one of ", join(sort!(collect(keys(EMISSIONS))), ", "))
     f, e = nonlinearity(p.numbers["nonlinearity"]), EMISSIONS[p.numbers["emission"]]
-    cells = cascade(T, p, f, e; threshold=column(p, "theta"), slope=column(p, "beta"), scale=column(p, "scale"))
+    cells = cascade(T, p, f, e, column(p, "theta"), column(p, "beta"), column(p, "scale"))
     # Activation dynamics: the kernel is that of a leaky integral of the spikes, per ms of dt.
     coupling = isgiven(p, "activation_tau") ?
                exponential_kernel(T, dt, 1 - dt / number(p, "activation_tau"), 0) : given_kernel(T, p, "coupling", dt)
     self = haskey(p.arrays, "self") ? convert(Vector{T}, vec(p.arrays["self"])) : T[]
-    return cells, Blueprint(coupling, T.(column(p, "r")), self)
+    return cells, Blueprint(coupling, coupling_gain(T, p), self)
 end

@@ -2,6 +2,6 @@
 #     kappa(k) = exp(-k dt / tau), k dt < history; no self kernel
 
 MODELS["PoissonGLM"] = function (p::Parameters, ::Type{T}, dt) where {T}
-    cells = cascade(T, p, Exponential(), Poisson(); slope=column(p, "beta"), scale=1 ./ column(p, "alpha"))
-    return cells, Blueprint(history_kernel(T, p, dt), T.(column(p, "r")), T[])
+    cells = cascade(T, p, Exponential(), Poisson(), [0.0], column(p, "beta"), 1 ./ column(p, "alpha"))
+    return cells, Blueprint(history_kernel(T, p, dt), coupling_gain(T, p), T[])
 end

@@ -2,6 +2,6 @@
 # mu = lambda_0 dt max(g - theta, 0), Poisson counts. Filtering s before the weights or W' X after them is the same.
 
 MODELS["RectifiedSAM"] = function (p::Parameters, ::Type{T}, dt) where {T}
-    cells = cascade(T, p, Relu(), Poisson(); threshold=column(p, "theta"), scale=column(p, "lambda_0"))
-    return cells, Blueprint(activation_kernel(T, p, dt), T.(column(p, "r")), T[])
+    cells = cascade(T, p, Relu(), Poisson(), column(p, "theta"), [1.0], column(p, "lambda_0"))
+    return cells, Blueprint(activation_kernel(T, p, dt), coupling_gain(T, p), T[])
 end

@@ -2,7 +2,7 @@
 # b (1 + n m) with n ~ N(0, sigma) and m ~ Bernoulli(rho), drawn per neuron and step.
 
 MODELS["ThresholdSAM"] = function (p::Parameters, ::Type{T}, dt) where {T}
-    cells = cascade(T, p, Identity(), Threshold(); threshold=column(p, "theta"))
-    noise = T.(number(p, "sigma") .* column(p, "b"))
-    return cells, Blueprint{T}(activation_kernel(T, p, dt), T.(column(p, "r")), T[], noise, number(p, "rho"))
+    cells = cascade(T, p, Identity(), Threshold(), column(p, "theta"), [1.0], [1.0])
+    noise = convert(Vector{T}, number(p, "sigma") .* column(p, "b"))
+    return cells, Blueprint{T}(activation_kernel(T, p, dt), coupling_gain(T, p), T[], noise, number(p, "rho"))
 end
