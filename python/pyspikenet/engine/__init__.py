@@ -6,6 +6,7 @@
 
 import logging
 import os
+import threading
 from concurrent.futures import Future
 from typing import Any, Protocol
 
@@ -32,6 +33,7 @@ class Engine(Protocol):
 
 
 _engine: Engine | None = None
+_lock = threading.RLock()
 _settings: dict[str, Any] = {}
 _tried: list[str] = []
 
@@ -88,48 +90,65 @@ def _thread_count(name: str, value: Any) -> int:
 def reset() -> None:
     """Ends the engine; the next call starts another."""
     global _engine
-    if _engine is not None:
-        _engine.close()
-    _engine = None
+    with _lock:
+        engine, _engine = _engine, None
+    if engine is not None:
+        engine.close()
 
 
 def get_engine() -> Engine:
     """The engine of this process, chosen and made when first asked for."""
     global _engine
-    if _engine is None:
-        _engine = _make_engine()
-    return _engine
+    with _lock:
+        if _engine is None:
+            _engine = _make_engine()
+        return _engine
 
 
 def _make_engine() -> Engine:
     from .worker import WorkerEngine
 
-    choice = _settings.get("engine") or os.environ.get("PYSPIKENET_ENGINE", "auto") or "auto"
+    choice = _settings.get("engine") or os.environ.get("PYSPIKENET_ENGINE") or "auto"
     if choice not in ("auto", "juliacall", "worker"):
         raise ValueError(f"PYSPIKENET_ENGINE must be 'auto', 'juliacall' or 'worker', got {choice!r}")
     default = os.environ.get("PYSPIKENET_THREADS") or available_cores()
     threads = _settings.get("threads") or _thread_count("PYSPIKENET_THREADS", default)
     _tried.clear()
-    if choice != "worker":
-        from . import juliacall, locate
+    if choice == "worker":
+        return WorkerEngine(threads)
+    from . import juliacall
 
-        reason = ""
-        if choice == "auto" and any(found != "PATH" for found, _ in locate.candidates()):
-            reason = "a julia for the worker is named"
-        reason = reason or juliacall.available()
-        if not reason:
-            try:
-                return juliacall.JuliacallEngine(threads)
-            except EngineError as problem:
-                reason = str(problem)
-        if choice == "juliacall":
-            raise EngineError(
-                f"the juliacall transport cannot be used: {reason}. Repair that, or set PYSPIKENET_ENGINE=worker and"
-                " have a julia >= 1.5 on PATH or in PYSPIKENET_JULIA"
-            )
-        _tried.append(f"juliacall: {reason}")
-        logger.info("using a worker process, because of juliacall: %s", reason)
+    reason = (_julia_for_worker() if choice == "auto" else "") or juliacall.available()
+    if not reason:
+        try:
+            return juliacall.JuliacallEngine(threads)
+        except EngineError as problem:
+            reason = str(problem)
+    if choice == "juliacall":
+        raise EngineError(
+            f"the juliacall transport cannot be used: {reason}. Repair that, or set PYSPIKENET_ENGINE=worker and have a"
+            " julia >= 1.5 on PATH or in PYSPIKENET_JULIA"
+        )
+    _tried.append(f"juliacall: {reason}")
+    logger.info("using a worker process, because of juliacall: %s", reason)
     return WorkerEngine(threads)
+
+
+def _julia_for_worker() -> str:
+    """Why juliacall need not be tried; empty if nobody chose a julia for the worker."""
+    from . import locate
+
+    chosen = next((found for found, _ in locate.candidates() if found != "PATH"), "")
+    return chosen and f"not tried, because {chosen} provides a julia for the worker"
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.RLock()  # another thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def tried() -> list[str]:

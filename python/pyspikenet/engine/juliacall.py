@@ -3,10 +3,14 @@
 Needs Julia >= 1.10. Julia is called from one Python thread at a time; long calls release the GIL.
 """
 
+import contextlib
+import importlib.util
 import os
+import signal
+import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -14,38 +18,32 @@ import numpy as np
 
 from .errors import EngineError, JuliaError
 from .locate import spikecore
-from .wire import Arrays
+from .wire import Arrays, native, plain
+
+NETWORK_SECONDS = 5.0
 
 # Python dicts, lists and arrays as SpikeCore wants them, and back. C order (trial, time, neuron) is Julia's
-# (neuron, time, trial): the transposed view of an array is its memory in Julia's order.
+# (neuron, time, trial): an array comes as its transposed view, and is copied, since Python's may not stay alive.
 BRIDGE = """
 pushfirst!(LOAD_PATH, raw"{folder}")
 using SpikeCore
 module PySpikeNetBridge
     using PythonCall, SpikeCore
     plain(x::Py) = pyisinstance(x, pybuiltins.dict) ? tree(x) :
-                   pyisinstance(x, pybuiltins.list) ? listed(x) : pyconvert(Any, x)
+                   pyisinstance(x, pybuiltins.list) ? identity.(Any[plain(v) for v in x]) : pyconvert(Any, x)
     tree(x::Py) = Dict{{String,Any}}(pyconvert(String, k) => plain(x[k]) for k in x)
-    listed(x::Py) = isempty(x) ? Any[] : identity.(Any[plain(v) for v in x])
-    function array(x::Py)
-        a = pyconvert(PyArray, x)
-        return copy(reshape(unsafe_wrap(Array, pointer(a), length(a)), size(a)))
-    end
     python(x::AbstractDict) = pydict(k => python(v) for (k, v) in x)
     python(x::AbstractVector) = pylist(python(v) for v in x)
     python(x) = Py(x)
-    function call(method::String, params::Py, arrays::Py)
-        p = tree(params)
-        a = Dict{{String,Any}}(pyconvert(String, k) => array(arrays[k]) for k in arrays)
+    function call(method, params, arrays)
+        p, named = tree(Py(params)), Py(arrays)
+        a = Dict{{String,Any}}(pyconvert(String, k) => Array(pyconvert(PyArray, named[k])) for k in named)
         reply = PythonCall.GIL.@unlock try
             SpikeCore.handle(method, p, a)
         catch problem
-            (problem, problem isa SpikeCoreError ? "" : sprint(Base.show_backtrace, catch_backtrace()))
+            SpikeCore.describe(problem, catch_backtrace())
         end
-        if reply[1] isa Exception
-            kind = reply[1] isa SpikeCoreError ? "SpikeCoreError" : string(typeof(reply[1]))
-            return pylist((kind, sprint(showerror, reply[1]), reply[2]))
-        end
+        reply isa Dict && return pytuple((python(reply), pybuiltins.None))
         return pytuple((python(reply[1]), pydict(k => Py(v) for (k, v) in reply[2])))
     end
 end
@@ -58,17 +56,19 @@ class JuliacallEngine:
     transport = "juliacall"
 
     def __init__(self, threads: int) -> None:
-        self.threads = threads
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        os.environ.setdefault("PYTHON_JULIACALL_HANDLE_SIGNALS", "no")  # SIGINT is Python's
+        # With several threads Julia's garbage collector needs Julia's signal handlers, or the process crashes.
+        os.environ.setdefault("PYTHON_JULIACALL_HANDLE_SIGNALS", "no" if threads == 1 else "yes")
         os.environ.setdefault("PYTHON_JULIACALL_THREADS", str(threads))
         try:
-            import juliacall
+            with _python_keeps_sigint():
+                import juliacall
 
-            self._main = juliacall.newmodule("PySpikeNet")
-            self._main.seval("begin\n" + BRIDGE.format(folder=spikecore()) + "\nend")
-            self._call_julia = self._main.seval("PySpikeNetBridge.call")
+                self._main = juliacall.newmodule("PySpikeNet")
+                self._main.seval(BRIDGE.format(folder=spikecore()))
+                self._call_julia = self._main.seval("PySpikeNetBridge.call")
+                self.threads = int(self._main.seval("Threads.nthreads()"))
         except Exception as problem:
             raise EngineError(f"juliacall could not start Julia: {problem}") from problem
 
@@ -91,34 +91,49 @@ class JuliacallEngine:
     def _call(self, method: str, params: Mapping[str, Any], arrays: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
         if self._pid != os.getpid():
             raise EngineError(
-                "Julia was started in this process before it was forked and cannot be used in the child; start processes"
-                " with the 'spawn' method, or set PYSPIKENET_ENGINE=worker"
+                "Julia was started in this process before it was forked and cannot be used in the child; start"
+                " processes with the 'spawn' method, or set PYSPIKENET_ENGINE=worker"
             )
+        transposed = {name: np.asarray(native(name, array), order="C").T for name, array in arrays.items()}
         with self._lock:
-            reply = self._call_julia(method, dict(params), {k: np.ascontiguousarray(v).T for k, v in arrays.items()})
-        if isinstance(reply, list):
-            raise JuliaError(*reply)
-        result, values = reply
-        return result, {name: np.asarray(value).T for name, value in values.items()}
+            result, values = self._call_julia(method, plain(params), transposed)
+        if values is None:
+            raise JuliaError(**result)
+        # Copied, since an array that Julia owns would keep it from freeing and reusing the memory.
+        return result, {name: np.asarray(value).T.copy() for name, value in values.items()}
 
     def close(self) -> None:
         """Nothing to do: Julia ends with the process."""
 
 
+@contextlib.contextmanager
+def _python_keeps_sigint() -> Iterator[None]:
+    """Julia blocks SIGINT in the thread that starts it, to wait for it elsewhere; Python wants it as before."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        if threading.current_thread() is threading.main_thread() and handler is not None:
+            signal.signal(signal.SIGINT, handler)
+
+
 def available() -> str:
     """Empty if juliacall can be tried here, else the reason why not."""
-    if "juliacall" in sys.modules:
+    if "juliacall" in sys.modules or os.environ.get("PYTHON_JULIACALL_EXE"):
         return ""
-    if os.environ.get("PYTHON_JULIACALL_EXE"):
-        return ""
-    try:
-        import juliapkg
-    except ImportError:
+    if importlib.util.find_spec("juliacall") is None or importlib.util.find_spec("juliapkg") is None:
         return "the package juliacall is not installed"
+    import juliapkg
+
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(NETWORK_SECONDS)  # juliapkg sets none, and would wait minutes where packets are dropped
     try:
-        juliapkg.resolve()
-    except BaseException as problem:
-        if isinstance(problem, KeyboardInterrupt):
-            raise
-        return f"juliapkg could not find or install Julia >= 1.10: {problem}"
+        with contextlib.redirect_stdout(sys.stderr):
+            juliapkg.resolve()
+    except (Exception, SystemExit) as problem:
+        return f"juliapkg could neither find nor install a Julia >= 1.10 ({problem})"
+    finally:
+        socket.setdefaulttimeout(patience)
     return ""

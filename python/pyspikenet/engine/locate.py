@@ -38,10 +38,11 @@ class Julia:
 
 
 def candidates() -> list[tuple[str, str]]:
-    """Where a ``julia`` is looked for, in order: (how it was found, path)."""
+    """Where a ``julia`` is looked for, in order: (how it was found, path). One that is named is the only one."""
+    named = os.environ.get("PYSPIKENET_JULIA")
+    if named:
+        return [("PYSPIKENET_JULIA", named)]
     places = []
-    if os.environ.get("PYSPIKENET_JULIA"):
-        places.append(("PYSPIKENET_JULIA", os.environ["PYSPIKENET_JULIA"]))
     on_path = shutil.which("julia")
     if on_path:
         places.append(("PATH", on_path))
@@ -55,24 +56,37 @@ def find_julia() -> Julia:
     """The first usable ``julia``; an :class:`EngineError` says what was tried and what to do."""
     tried = []
     for found, path in candidates():
-        try:
-            answer = subprocess.run(
-                [path, "--startup-file=no", "--version"], capture_output=True, text=True, timeout=60, check=True
-            ).stdout
-        except (OSError, subprocess.SubprocessError) as problem:
-            tried.append(f"{path} (from {found}) does not run: {problem}")
-            continue
-        match = re.search(r"(\d+)\.(\d+)\.(\d+)", answer)
-        version = (int(match[1]), int(match[2]), int(match[3])) if match else (0, 0, 0)
-        if version[:2] >= OLDEST_JULIA:
+        version, problem = _version(path)
+        if version >= OLDEST_JULIA:
             return Julia(path, version, found)
-        tried.append(f"{path} (from {found}) is {answer.strip()!r}, too old")
-    tried = tried or ["PYSPIKENET_JULIA is not set, and there is no julia on PATH"]
+        tried.append(f"{path} (from {found}) {problem}")
+    reasons = "; ".join(tried) or "PYSPIKENET_JULIA is not set, and there is no julia on PATH"
     raise EngineError(
-        "no Julia >= 1.5 was found for the worker: " + "; ".join(tried) + ". Install Julia from https://julialang.org"
-        " or your distribution and put it on PATH, or name it in PYSPIKENET_JULIA; on Debian and its relatives"
+        f"no Julia >= 1.5 was found for the worker: {reasons}. Install Julia from https://julialang.org or your"
+        " distribution and put it on PATH, or name it in PYSPIKENET_JULIA; on Debian and its relatives"
         " `scripts/debian-julia.sh PREFIX` of the source tree unpacks one without root."
     )
+
+
+def _version(path: str) -> tuple[tuple[int, int, int], str]:
+    """The version of a ``julia``, or zeros, and what is wrong with it."""
+    command = [path, "--startup-file=no", "--version"]
+    try:
+        answer = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=60, check=True
+        ).stdout
+    except subprocess.TimeoutExpired:
+        return (0, 0, 0), "does not tell its version within a minute"
+    except subprocess.CalledProcessError as problem:
+        said = problem.stderr.strip()[-500:]
+        return (0, 0, 0), f"ends with status {problem.returncode} when asked for its version" + (said and f": {said}")
+    except OSError as problem:
+        return (0, 0, 0), f"cannot be run: {problem.strerror}"
+    match = re.search(r"julia version (\d+)\.(\d+)\.(\d+)", answer)
+    if not match:
+        return (0, 0, 0), f"is not a Julia: asked for its version, it says {answer.strip()[:100]!r}"
+    version = int(match[1]), int(match[2]), int(match[3])
+    return version, f"is version {version[0]}.{version[1]}.{version[2]}, too old"
 
 
 def cpu_target(version: tuple[int, int, int]) -> str:
@@ -99,17 +113,30 @@ def cpu_target(version: tuple[int, int, int]) -> str:
 
 
 def depot(julia: Julia) -> Path:
-    """A writable folder for Julia's compiled files: the user's cache, or, where that cannot be written, a temporary one."""
-    source = spikecore()
-    stamp = hashlib.sha256(f"{source}|{julia.path}|{cpu_target(julia.version)}".encode()).hexdigest()[:12]
-    name = f"pyspikenet/julia-{julia.version_text}-{stamp}"
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    """A folder for Julia's compiled files: in the user's cache or, if that cannot be written, a temporary one."""
+    stamp = hashlib.sha256(f"{spikecore()}|{julia.path}|{cpu_target(julia.version)}".encode()).hexdigest()[:12]
+    name = f"julia-{julia.version_text}-{stamp}"
     user = os.getuid() if hasattr(os, "getuid") else 0
-    for folder in (Path(base) / name, Path(tempfile.gettempdir()) / f"pyspikenet-{user}" / name):
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK) and (not hasattr(os, "getuid") or folder.stat().st_uid == user):
-            return folder
-    raise EngineError(f"no folder can be written for Julia's compiled files: tried {base} and {tempfile.gettempdir()}")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "pyspikenet"
+    temporary = Path(tempfile.gettempdir()) / f"pyspikenet-{user}"
+    problems = []
+    for base in (cache, temporary):
+        problem = _make_private(base) or _make_private(base / name)
+        if not problem:
+            return base / name
+        problems.append(f"{base / name}: {problem}")
+    raise EngineError(
+        f"Julia's compiled files have no place: {'; '.join(problems)}. Name a folder that can be written in"
+        " XDG_CACHE_HOME"
+    )
+
+
+def _make_private(folder: Path) -> str:
+    """Makes a folder where there is none; says why it cannot be used: code is run from it, so it must be our own."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+            return "it belongs to someone else"
+    except (OSError, RuntimeError) as problem:
+        return getattr(problem, "strerror", "") or str(problem)
+    return "" if os.access(folder, os.W_OK) else "it cannot be written"

@@ -4,6 +4,7 @@ import mmap
 import os
 import tempfile
 import weakref
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 # Arrays of at least this size are mapped by the worker; smaller ones are cheaper to copy.
 MAPPED_BYTES = 1 << 20
+# Each such array holds two file descriptors, of which a process may often have no more than 1024: beyond this many
+# arrays, new ones are ordinary and are copied when they are sent.
+MOST_SHARED = 128
 
 
 class SharedFile:
@@ -21,13 +25,14 @@ class SharedFile:
     """
 
     def __init__(self, size: int = 0) -> None:
+        self.pid = os.getpid()
         if hasattr(os, "memfd_create"):
             self.fd = os.memfd_create("pyspikenet")
-            self.path = f"/proc/{os.getpid()}/fd/{self.fd}"
-            self._close = weakref.finalize(self, os.close, self.fd)
+            self.path = f"/proc/{self.pid}/fd/{self.fd}"
+            self._close = weakref.finalize(self, _close, self.fd)
         else:
             self.fd, self.path = tempfile.mkstemp(prefix="pyspikenet-")
-            self._close = weakref.finalize(self, _close_and_remove, self.fd, self.path)
+            self._close = weakref.finalize(self, _close, self.fd, self.path, self.pid)
         if size:
             os.ftruncate(self.fd, size)
 
@@ -35,14 +40,14 @@ class SharedFile:
         self._close()
 
     def write(self, array: NDArray[Any], offset: int) -> None:
-        view = memoryview(np.ascontiguousarray(array)).cast("B")
+        view = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         while len(view):
             written = os.pwrite(self.fd, view, offset)
             view, offset = view[written:], offset + written
 
     def read(self, shape: tuple[int, ...], dtype: DTypeLike, offset: int) -> NDArray[Any]:
         array = np.empty(shape, dtype)
-        view = memoryview(array.reshape(-1)).cast("B")
+        view = array.reshape(-1).view(np.uint8).data
         while len(view):
             count = os.preadv(self.fd, [view], offset)
             if count == 0:
@@ -51,15 +56,14 @@ class SharedFile:
         return array
 
 
-def _close_and_remove(fd: int, path: str) -> None:
+def _close(fd: int, path: str = "", pid: int = 0) -> None:
     os.close(fd)
-    os.unlink(path)
+    if path and pid == os.getpid():  # a forked child leaves its parent's file
+        Path(path).unlink()
 
 
-class _SharedBuffer(np.ndarray[Any, np.dtype[Any]]):
-    """An array over a :class:`SharedFile` of its own, which it keeps open."""
-
-    file: SharedFile
+# The file below each array that shared_empty made and that is still alive, by the array's id.
+_files: dict[int, SharedFile] = {}
 
 
 def shared_empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
@@ -68,25 +72,31 @@ def shared_empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]
     size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
     if size < MAPPED_BYTES:
         return np.empty(shape, kind)
+    if len(_files) >= MOST_SHARED:
+        return np.empty(shape, kind)
+    return _mapped(shape, kind, size)
+
+
+def _mapped(shape: int | tuple[int, ...], kind: np.dtype[Any], size: int) -> NDArray[Any]:
     file = SharedFile(size)
-    array = np.ndarray(shape, kind, mmap.mmap(file.fd, size)).view(_SharedBuffer)
-    array.file = file
+    array: NDArray[Any] = np.ndarray(shape, kind, mmap.mmap(file.fd, size))
+    _files[id(array)] = file
+    weakref.finalize(array, _files.pop, id(array))
     return array
 
 
 def shared_copy(values: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
-    """A contiguous copy of `values` made by :func:`shared_empty`."""
+    """A contiguous copy of `values`, which must not be empty, for the worker to map."""
     source = np.asarray(values)
-    array = shared_empty(source.shape, dtype)
+    kind = np.dtype(dtype)
+    array = _mapped(source.shape, kind, source.size * kind.itemsize)
     array[...] = source
     return array
 
 
 def shared_file(array: NDArray[Any]) -> SharedFile | None:
     """The file that holds exactly `array`, if it came from :func:`shared_empty` in this process."""
-    file = getattr(array, "file", None)
-    if isinstance(file, SharedFile) and file.path.startswith(
-        ("/proc/" + str(os.getpid()) + "/", tempfile.gettempdir())
-    ):
+    file = _files.get(id(array))
+    if file is not None and file.pid == os.getpid() and array.flags.c_contiguous:
         return file
     return None

@@ -1,10 +1,12 @@
-"""A run in Julia that Python advances piece by piece, so that progress, Ctrl-C and time limits are plain Python loops."""
+"""A run in Julia that Python advances piece by piece: progress, Ctrl-C and time limits are plain Python loops."""
 
+import contextlib
+import os
 import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, TimeoutError
+from concurrent.futures import Future, wait
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -37,18 +39,35 @@ class Session:
         self, params: Mapping[str, Any], arrays: Arrays, *, work_per_step: float = 1.0, bytes_per_step: int = 0
     ) -> None:
         self._engine = get_engine()
+        self._pid = os.getpid()
         self._pending: Future[Any] | None = None
         self._big = sum(a.nbytes for a in arrays.values()) > 1 << 26
-        self._id = self._call("open", dict(params), arrays)[0]["session"]
+        self._id = self._open(dict(params), arrays)
         self._piece = max(1, int(PIECE_SECONDS / (work_per_step * 5e-9 + 1e-6)))
         self._most = max(1, PIECE_BYTES // bytes_per_step) if bytes_per_step else 1 << 40
         self.interrupted = False
 
-    def _call(self, method: str, params: dict[str, Any], arrays: Arrays | None = None) -> Any:
-        self._pending = self._engine.submit(method, params, arrays)
-        answer = self._pending.result()
-        self._pending = None
-        return answer
+    def _open(self, params: dict[str, Any], arrays: Arrays) -> int:
+        future = self._engine.submit("open", params, arrays)
+        try:
+            number: int = future.result()[0]["session"]
+        except KeyboardInterrupt:
+            future.add_done_callback(self._close_unseen)
+            raise
+        return number
+
+    def _close_unseen(self, opened: "Future[Any]") -> None:
+        with contextlib.suppress(Exception):
+            self._close(opened.result()[0]["session"])
+
+    def _close(self, number: int) -> None:
+        self._engine.submit("close", {"session": number, "collect": self._big})
+
+    def _submit(self, method: str, **params: Any) -> "Future[Any]":
+        if self._pid != os.getpid():
+            raise EngineError("this run was begun before the process was forked; only the parent can go on with it")
+        self._pending = self._engine.submit(method, {"session": self._id, **params})
+        return self._pending
 
     def advance(self, steps: int) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
         """Advances by `steps` in pieces of about 0.2 s; yields (steps done in this piece, what they recorded).
@@ -61,8 +80,7 @@ class Session:
             while done < steps and not self.interrupted:
                 piece = min(steps - done, self._piece, self._most)
                 start = time.perf_counter()
-                self._pending = self._engine.submit("advance", {"session": self._id, "steps": piece})
-                answer = interrupt.wait(self._pending)
+                answer = interrupt.wait(self._submit("advance", steps=piece))
                 self.interrupted = interrupt.requested
                 if answer is None:
                     return
@@ -81,7 +99,8 @@ class Session:
 
     def state(self) -> tuple[int, dict[str, NDArray[Any]]]:
         """The next step, and the state before it by name, trials first."""
-        result, arrays = self._call("state", {"session": self._id})
+        result, arrays = self._submit("state").result()
+        self._pending = None
         return result["step"], arrays
 
     def __enter__(self) -> "Session":
@@ -90,10 +109,10 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(problem, EngineError) and not isinstance(problem, JuliaError):
-            return  # the process is gone, and the run with it
+        if self._pid != os.getpid() or (isinstance(problem, EngineError) and not isinstance(problem, JuliaError)):
+            return  # the process is another one, or gone, and the run with it
         # Queued behind whatever is still under way; nobody waits for it.
-        self._engine.submit("close", {"session": self._id, "collect": self._big})
+        self._close(self._id)
 
 
 class _Interrupt:
@@ -123,14 +142,10 @@ class _Interrupt:
 
     def wait(self, future: "Future[Any]") -> Any:
         """The result; None if a Ctrl-C came and the result did not follow soon."""
-        deadline = None
-        while True:
-            try:
-                return future.result(0.05)
-            except TimeoutError:
-                if future.done():
-                    raise
+        deadline = float("inf")
+        while not wait([future], 0.05).done:
             if self.requested:
-                deadline = deadline or time.monotonic() + GRACE_SECONDS
+                deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
                 if time.monotonic() > deadline:
                     return None
+        return future.result()

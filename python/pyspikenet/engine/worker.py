@@ -6,8 +6,10 @@ calls from several threads queue up. Read ``julia/SpikeCore/src/worker.jl`` for 
 
 import atexit
 import contextlib
+import logging
 import os
 import queue
+import signal
 import subprocess
 import tempfile
 import threading
@@ -24,15 +26,22 @@ from .errors import EngineError, JuliaError
 from .memory import SharedFile
 from .wire import LENGTH, Arrays, decode, encode
 
+# The first line is for Linux: die with the thread that started us, even while compiling or computing.
 START = """
+Sys.islinux() && ccall(:prctl, Cint, (Cint, Culong), 1, 9)
 pushfirst!(LOAD_PATH, ARGS[1])
 using SpikeCore
 SpikeCore.serve(parse(Int, ARGS[2]), parse(Int, ARGS[3]), ARGS[4], ARGS[5])
 """
 
+logger = logging.getLogger("pyspikenet")
+
 Reply = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+Call = tuple["Future[Reply]", str, Mapping[str, Any], Arrays]
+Calls = queue.SimpleQueue[Call | None]
 
 _processes: "weakref.WeakSet[WorkerProcess]" = weakref.WeakSet()
+_engines: "weakref.WeakSet[WorkerEngine]" = weakref.WeakSet()
 
 
 class WorkerProcess:
@@ -40,20 +49,21 @@ class WorkerProcess:
 
     def __init__(self, threads: int, julia: locate.Julia) -> None:
         self.julia = julia
+        depot = locate.depot(julia)
+        environment = os.environ | {"JULIA_DEPOT_PATH": f"{depot}{os.pathsep}", "JULIA_LOAD_PATH": "@stdlib"}
+        environment.pop("JULIA_NUM_THREADS", None)
         self.requests, self.replies = SharedFile(), SharedFile()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         request_end, self._request_pipe = os.pipe()
         self._reply_pipe, reply_end = os.pipe()
+        _processes.add(self)
         command = [
-            *(self.julia.path, "-t", str(threads), "-C", locate.cpu_target(self.julia.version), "-O3"),
+            *(julia.path, "-t", str(threads), "-C", locate.cpu_target(julia.version), "-O3"),
             *("--startup-file=no", "--history-file=no", "--color=no", "-e", START),
             *(str(locate.spikecore()), str(request_end), str(reply_end), self.requests.path, self.replies.path),
         ]
-        depot = locate.depot(self.julia)
-        environment = os.environ | {"JULIA_DEPOT_PATH": f"{depot}{os.pathsep}", "JULIA_LOAD_PATH": "@stdlib"}
-        environment.pop("JULIA_NUM_THREADS", None)
         try:
-            self.process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
@@ -63,13 +73,17 @@ class WorkerProcess:
                 start_new_session=True,  # the terminal's Ctrl-C is for Python
             )
         except OSError as problem:
-            self._close_pipes()
+            self._close_files()
             raise EngineError(f"Julia could not be started: {problem}") from problem
         finally:
             os.close(request_end)
             os.close(reply_end)
         self._count = 0
-        _processes.add(self)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
 
     def call(self, method: str, params: Mapping[str, Any], arrays: Arrays) -> Reply:
         """Sends a request and waits for its reply. Only one thread may call."""
@@ -81,7 +95,7 @@ class WorkerProcess:
                 view = view[os.write(self._request_pipe, view) :]
             body = self._read(LENGTH.unpack(self._read(LENGTH.size))[0])
         except (BrokenPipeError, EOFError):
-            raise EngineError(self._epitaph(method)) from None
+            raise EngineError(self.epitaph("while it started" if self._count == 1 else f"during {method!r}")) from None
         del alive
         header, values = decode(body, self.replies)
         if "error" in header:
@@ -100,20 +114,42 @@ class WorkerProcess:
             count -= len(piece)
         return b"".join(pieces)
 
-    def _epitaph(self, method: str) -> str:
+    def epitaph(self, when: str) -> str:
+        """How and when the process ended, and what it said."""
         try:
-            status = self.process.wait(5)
+            status = self._process.wait(5)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = self.process.wait()
+            self.kill()
+            status = self._process.wait()
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        if status == -signal.SIGKILL:
+            how += " (as the system does when memory runs out)"
         self._errors.seek(0)
         said = self._errors.read().decode(errors="replace").strip()
         said = f" Its last words:\n{said[-2000:]}" if said else " It left no message."
-        return (
-            f"the Julia worker {how} during {method!r}; its sessions are lost, and the next call starts a new worker."
-            + said
-        )
+        lost = "; its runs are lost, and the next call starts a new worker" if self._count > 1 else ""
+        return f"the Julia worker {self.julia.path} {how} {when}{lost}.{said}"
+
+    def kill(self) -> None:
+        """Ends the process at once, with all that it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self, patience: float = 1.0) -> None:
+        """Ends the process: kindly, then firmly."""
+        self._close_pipes()
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._process.wait()
+        self._close_files()
+
+    def forget(self) -> None:
+        """In a forked child: lets go of the parent's worker, so that it still ends with the parent."""
+        self._close_files()
+        if hasattr(self, "_process"):
+            self._process.returncode = 0  # not ours to wait for
 
     def _close_pipes(self) -> None:
         for name in ("_request_pipe", "_reply_pipe"):
@@ -122,22 +158,11 @@ class WorkerProcess:
                 setattr(self, name, -1)
                 os.close(fd)
 
-    def close(self, patience: float = 1.0) -> None:
-        """Ends the process: kindly, then firmly."""
+    def _close_files(self) -> None:
         self._close_pipes()
-        try:
-            self.process.wait(patience)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
         self.requests.close()
         self.replies.close()
         self._errors.close()
-
-    def forget(self) -> None:
-        """In a forked child: lets go of the parent's worker, so that it still ends with the parent."""
-        self._close_pipes()
-        self.process.returncode = 0  # not ours to wait for
 
 
 class WorkerEngine:
@@ -147,69 +172,102 @@ class WorkerEngine:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._pid = 0
         self._process: WorkerProcess | None = None
-        self._calls: queue.SimpleQueue[tuple[Future[Reply], str, Mapping[str, Any], Arrays] | None]
+        self.after_fork()
+        _engines.add(self)
+
+    def after_fork(self) -> None:
+        """In a forked child, which has none of its parent's threads: begins anew."""
+        self._lock = threading.Lock()
+        self._calls: Calls = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._process = None
 
     def submit(self, method: str, params: Mapping[str, Any], arrays: Arrays | None = None) -> "Future[Reply]":
         """Queues a call; the future holds its reply, a :class:`JuliaError` or an :class:`EngineError`."""
-        if self._pid != os.getpid():
-            self._pid, self._process = os.getpid(), None
-            self._calls = queue.SimpleQueue()
-            threading.Thread(target=self._talk, args=(self._calls,), name="pyspikenet-worker", daemon=True).start()
         future: Future[Reply] = Future()
-        self._calls.put((future, method, params, arrays or {}))
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._talk, args=(self._calls,), name="pyspikenet-worker", daemon=True
+                )
+                self._thread.start()
+            self._calls.put((future, method, params, arrays or {}))
         return future
 
-    def _talk(self, calls: "queue.SimpleQueue[tuple[Future[Reply], str, Mapping[str, Any], Arrays] | None]") -> None:
+    def _talk(self, calls: Calls) -> None:
         while (item := calls.get()) is not None:
-            future, *call = item
+            future, method, params, arrays = item
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                result = self._call(*call)
+                result = self._call(method, params, arrays)
             except BaseException as problem:
                 future.set_exception(problem)
             else:
                 future.set_result(result)
-            del item, future, call  # or the last arrays would stay alive while we wait
+                del result
+            del item, future, params, arrays  # or the last arrays would stay alive while we wait
+        self._end(1.0)
 
     def _call(self, method: str, params: Mapping[str, Any], arrays: Arrays) -> Reply:
+        if self._process is not None and self._process.ended:
+            problem = self._process.epitaph("between two calls")
+            self._end(0.0)
+            if "session" in params:
+                raise EngineError(problem)
+            logger.warning(problem)
         if self._process is None:
-            self._process = start_process(self.threads)
+            if "session" in params:
+                raise EngineError("the Julia worker that held this run has ended; start the run again")
+            self._start()
         try:
+            assert self._process is not None
             return self._process.call(method, params, arrays)
-        except EngineError as problem:
-            if not isinstance(problem, JuliaError):
-                self._process.close(0.0)
-                self._process = None
+        except JuliaError:
             raise
+        except EngineError:
+            self._end(0.0)
+            raise
+
+    def _start(self) -> None:
+        """Starts a worker; where SpikeCore is not compiled yet, only one process on this machine compiles it."""
+        julia = locate.find_julia()
+        with _compiling_alone(locate.depot(julia), julia.version):
+            self._process = WorkerProcess(self.threads, julia)
+            try:
+                self._process.call("info", {}, {})
+            except BaseException:
+                self._end(0.0)
+                raise
+
+    def _end(self, patience: float) -> None:
+        if self._process is not None:
+            self._process.close(patience)
+            self._process = None
 
     @property
     def julia(self) -> str:
         """Path of the ``julia`` in use; empty before the first call."""
         return self._process.julia.path if self._process else ""
 
-    def close(self) -> None:
+    def close(self, patience: float = 1.0) -> None:
         """Ends the process, if there is one; a later call starts another."""
-        if self._pid == os.getpid():
-            self._calls.put(None)
-            if self._process is not None:
-                self._process.close()
-        self._pid, self._process = 0, None
-
-
-def start_process(threads: int) -> WorkerProcess:
-    """Starts a worker; where SpikeCore is not compiled yet, only one process on this machine compiles it."""
-    julia = locate.find_julia()
-    with _compiling_alone(locate.depot(julia), julia.version):
-        process = WorkerProcess(threads, julia)
-        try:
-            process.call("info", {}, {})
-        except BaseException:
-            process.close(0.0)
-            raise
-    return process
+        with self._lock:
+            thread, calls = self._thread, self._calls
+            self._thread, self._calls = None, queue.SimpleQueue()
+        if thread is None:
+            return
+        with contextlib.suppress(queue.Empty):
+            while (item := calls.get_nowait()) is not None:
+                if item[0].set_running_or_notify_cancel():
+                    item[0].set_exception(EngineError("the engine was ended before this call was made"))
+        calls.put(None)
+        thread.join(patience)
+        process = self._process
+        if thread.is_alive() and process is not None:
+            process.kill()
+            thread.join(10.0)
 
 
 @contextlib.contextmanager
@@ -221,22 +279,26 @@ def _compiling_alone(depot: Path, version: tuple[int, int, int]) -> Iterator[Non
         return
     import fcntl
 
-    with open(depot / "compiling.lock", "w") as lock:
+    with (depot / "compiling.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough where a forked child has the file open, too
 
 
 @atexit.register
 def _close_all() -> None:
-    for process in list(_processes):
-        with contextlib.suppress(OSError):
-            process.close()
+    for engine in list(_engines):
+        engine.close()
 
 
 def _after_fork_in_child() -> None:
     for process in list(_processes):
         process.forget()
     _processes.clear()
+    for engine in list(_engines):
+        engine.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
