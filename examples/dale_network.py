@@ -48,10 +48,10 @@ def main(output: Path) -> None:
     raster.get_legend().remove()
     raster.set(title="Dale network: one of 50 trials", xlabel="")
     for (name, who), color in zip(others.items(), psn.plot.COLORS, strict=False):
-        values = ds.spk.psth(10.0, who)
+        values = ds.spk.psth(25.0, who)
         psth.stairs(values, np.append(0.0, values.time), color=color, label=name, linewidth=1.4)
     psth.set(
-        title="mean over trials and neurons, bins of 10 ms", xlabel="time (ms)", ylabel="rate (Hz)", ylim=(0, None)
+        title="mean over trials and neurons, bins of 25 ms", xlabel="time (ms)", ylabel="rate (Hz)", ylim=(0, None)
     )
     psth.spines[["top", "right"]].set_visible(False)
     for ax in (raster, psth):

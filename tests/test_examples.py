@@ -1,0 +1,154 @@
+"""The examples and the README run as they are, write what they say, and their numbers make sense."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pyspikenet as psn
+
+ROOT = Path(__file__).resolve().parent.parent
+NUMBER = r"(\d[\d,]*\.?\d*(?:e[+-]?\d+)?)"
+
+
+def run(command: list[str], folder: Path) -> str:
+    """What a Python command prints; warnings are errors there, too."""
+    environment = os.environ | {"MPLBACKEND": "Agg"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *command],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def example(name: str, folder: Path) -> str:
+    return run([str(ROOT / "examples" / name), str(folder / "out")], folder)
+
+
+def numbers(pattern: str, text: str) -> list[float]:
+    """The numbers in the first match of `pattern`, in which # stands for one."""
+    match = re.search(pattern.replace("#", NUMBER), text)
+    assert match, f"{pattern!r} is not in what was printed:\n{text}"
+    return [float(x.replace(",", "")) for x in match.groups()]
+
+
+def assert_picture(path: Path) -> None:
+    from matplotlib.image import imread
+
+    image = imread(path)
+    assert min(image.shape[:2]) > 300
+    assert image[..., :3].std() > 0.05, f"{path.name} is empty"
+
+
+def test_quickstart(tmp_path: Path) -> None:
+    printed = example("quickstart.py", tmp_path)
+    neurons, synapses, trials = numbers("# neurons, # synapses, # trials of 10 s", printed)
+    # 2194 chemical pairs and 1031 electrical rows less 3 self-junctions: see examples/data/README.md.
+    assert (neurons, synapses, trials) == (279, 2194 + 1031 - 3, 20)
+
+    out = tmp_path / "out"
+    assert {file.name for file in out.iterdir()} == {"celegans_raster.png", "celegans_rates.png", "celegans.nc"}
+    assert_picture(out / "celegans_raster.png")
+    assert_picture(out / "celegans_rates.png")
+    ds = psn.load(out / "celegans.nc")
+    assert ds.sizes["neuron"] == 279
+    assert "PLML" in ds.neuron.values
+    assert ds["group_touch_receptors"].values.sum() == 6
+    assert ds["group_command_interneurons"].values.sum() == 8
+
+    spikes, events, per_second = numbers("# spikes, # synaptic events, # per second of compute", printed)
+    assert spikes == ds.sizes["spike"]
+    assert events > spikes
+    assert per_second > 0
+    total, start = numbers("first result after # s: # s to start", printed)
+    compilation, simulation = numbers("# s to compile, # s to simulate", printed)
+    assert total == pytest.approx(start + compilation + simulation, abs=0.02)
+
+    # Background of a few Hz; touch drives the receptors, and they recruit command interneurons and motor neurons.
+    rate = {}
+    for name in ("all sensory", "all interneuron", "all motor", "touch receptors", "command interneurons"):
+        touch, no_touch = numbers(rf"\n{name} +\d+ +# +#", printed)
+        rate[name] = touch / no_touch
+        assert 1 < no_touch < 10, name
+    assert rate["touch receptors"] > 20
+    assert rate["command interneurons"] > 3
+    assert rate["all motor"] > 2
+    best = re.findall(r"\n  ([A-Z]{2,3}) ", printed)
+    assert {"AVA", "AVB", "PVC"} <= set(best[:4])
+    mean = float(ds.spk.rates().mean())
+    assert mean == pytest.approx(spikes / 279 / trials / 10, rel=1e-6)
+
+
+def test_dale_network(tmp_path: Path) -> None:
+    printed = example("dale_network.py", tmp_path)
+    spikes, neurons, trials = numbers("# spikes of # neurons in # trials", printed)
+    (excitatory,), (inhibitory,) = numbers("\nexcitatory +# Hz", printed), numbers("\ninhibitory +# Hz", printed)
+    (stimulated,) = numbers("\nstimulated +# Hz", printed)
+    assert (excitatory + inhibitory) / 2 == pytest.approx(spikes / neurons / trials / 4, abs=0.01)
+    assert 1 < inhibitory < 60
+    assert excitatory < stimulated < 100
+    assert 0.3 < numbers("coefficient of variation of #", printed)[0] < 3
+    assert "trial 7 run again on its own: the same spikes" in printed
+    assert_picture(tmp_path / "out" / "dale_network.png")
+
+
+def test_tune_rate(tmp_path: Path) -> None:
+    printed = example("tune_rate.py", tmp_path)
+    before, after, target = numbers("rate # -> # Hz, target # Hz", printed)
+    assert abs(after - target) < 0.1 * target < abs(before - target)
+    theta = numbers("theta # -> #", printed)
+    strength = numbers("stimulus.strength # -> #", printed)
+    assert theta[1] < theta[0]
+    assert strength[1] > strength[0]
+    # The last 4 s of spikes at 2 to 40 Hz leave some 5 to 35 % of noise in the rate that a step of Adam sees.
+    assert numbers("median error of the rates # %", printed)[0] < 20
+    assert_picture(tmp_path / "out" / "tune_rate.png")
+
+
+def test_own_cascade(tmp_path: Path) -> None:
+    printed = example("own_cascade.py", tmp_path)
+    spikes, rate, expected = numbers("# spikes, mean rate # Hz; expected: # Hz", printed)
+    # 100 neurons, 20 trials, 1 s. Spikes less expected spikes are a martingale of variance sum p (1 - p) < spikes.
+    assert rate == pytest.approx(spikes / 2000, abs=0.01)
+    assert abs(rate - expected) < 5 * np.sqrt(spikes) / 2000
+    assert 5 < rate < 60
+    assert numbers("differs by at most #", printed)[0] < 1e-9
+    assert_picture(tmp_path / "out" / "own_cascade.png")
+
+
+def test_readme(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    shown = re.search(r"```text\n(.*?)```", text, re.DOTALL)
+    assert shown
+    assert len(blocks) >= 5
+    script = tmp_path / "readme.py"
+    script.write_text("\nprint('-' * 20)\n".join(blocks))
+    printed = run([str(script)], tmp_path)
+    # Spikes may differ on another processor or Julia, numbers therefore by some per cent.
+    first = printed.split("-" * 20)[0].strip()
+    digits = re.compile(r"\d+(?:\.\d+)?")
+    assert digits.sub("#", first) == digits.sub("#", shown[1].strip())
+    found, wanted = ([float(x) for x in digits.findall(part)] for part in (first, shown[1]))
+    assert found == pytest.approx(wanted, rel=0.05)
+    assert "alpha must be zero or positive, got -1.0" in printed
+    assert_picture(tmp_path / "raster.png")
+    assert_picture(tmp_path / "psth.png")
+
+
+def test_readme_names_files_that_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    for path in re.findall(r"`((?:examples|scripts|tests)/[\w.-]+\.\w+)", text):
+        assert (ROOT / path).is_file(), path
+    for name in re.findall(r"`psn\.(\w+)", text):
+        assert hasattr(psn, name), name
+
+
+def test_doctor_of_the_readme(tmp_path: Path) -> None:
+    assert "python -m pyspikenet doctor" in (ROOT / "README.md").read_text()
+    assert "The engine works" in run(["-m", "pyspikenet", "doctor"], tmp_path)
