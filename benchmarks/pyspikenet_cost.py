@@ -1,13 +1,15 @@
 """Cost of a neuron in a step and of a synaptic event, one thread, float32, by Julia's clock.
 
-The first from a network without synapses, the second from the difference to one that has them. Beside W1 (weights in the
-second or third cache), a network of 10^7 synapses, whose weights come from memory. limits.py has what the machine can do.
+The first from a network without synapses, the second from the difference to one that has them. Beside W1 (weights in
+the second or third cache), a network of 10^7 synapses, whose weights come from memory. limits.py has what the machine
+can do.
 """
 
 import harness
 import numpy as np
-import pyspikenet as psn
 import workloads
+
+import pyspikenet as psn
 from pyspikenet.engine import get_engine
 from pyspikenet.simulate import prepare
 

@@ -1,10 +1,13 @@
 """The first result: what a user waits for after ``import pyspikenet``, with nothing cached and the second time.
 
-Each time a fresh process; ``XDG_CACHE_HOME`` is a new folder, so that Julia compiles SpikeCore the first time. What is
-run is ``examples/quickstart.py`` (`make demo`), of which the calls of ``simulate`` count, or W1 at n = 100 (``--what w1``).
-Stages: the engine's start up to its first answer, then each kind of call to Julia, then the rest, which is Python.
+Each time a fresh process, with a new folder as home and cache: Julia would also find what it compiled in
+``~/.julia``. What is run is ``examples/quickstart.py`` (`make demo`), of which the calls of ``simulate`` count, or W1
+at n = 100 (``--what w1``). Stages: the engine's start up to its first answer, then each kind of call to Julia, then
+the rest, which is Python.
 """
 
+import contextlib
+import io
 import json
 import os
 import runpy
@@ -32,51 +35,49 @@ def measure():
     began = time.perf_counter()
     import pyspikenet as psn
 
-    stages = defaultdict(float)
-    stages["import"] = time.perf_counter() - began
-    from pyspikenet.engine import worker
+    stages = defaultdict(float, {"import": time.perf_counter() - began, "total": 0.0})
+    from pyspikenet.engine import get_engine
 
-    def counted(owner, name, stage):
-        """Adds the seconds of every call of `owner.name` to a stage."""
-        function = getattr(owner, name)
+    began = time.perf_counter()
+    engine = get_engine()
+    engine.submit("info", {}).result()
+    stages["engine"] = stages["total"] = time.perf_counter() - began
+    real_submit, real_simulate = engine.submit, psn.simulate
 
-        def call(*args, **kwargs):
-            start = time.perf_counter()
-            try:
-                return function(*args, **kwargs)
-            finally:
-                stages[stage if stage else str(args[1])] += time.perf_counter() - start
+    def submit(method, *args):
+        start = time.perf_counter()
+        future = real_submit(method, *args)
+        future.add_done_callback(lambda _: stages.update({method: stages[method] + time.perf_counter() - start}))
+        return future
 
-        setattr(owner, name, call)
+    def simulate(*args, **kwargs):
+        start = time.perf_counter()
+        dataset = real_simulate(*args, **kwargs)
+        stages["total"] += time.perf_counter() - start
+        return dataset
 
-    counted(worker, "start_process", "engine")
-    counted(worker.WorkerProcess, "call", None)
-    counted(psn, "simulate", "simulate")
+    engine.submit, psn.simulate = submit, simulate
     if options.what == "demo":
         os.environ["MPLBACKEND"] = "Agg"
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            sys.stdout = sys.stderr
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            sys.argv = [str(EXAMPLE), folder]
             runpy.run_path(str(EXAMPLE), run_name="__main__")
-            sys.stdout = sys.__stdout__
     else:
         import workloads
 
         pre, post, weight = workloads.w1_network(options.n)
         network = psn.Network.from_edges(pre=pre, post=post, weight=weight, n=options.n)
         psn.simulate(psn.BernoulliGLM(), network, duration=options.steps, seed=options.seed)
-    stages.pop("info", None)  # part of the engine's start
-    stages.pop("close", None)  # nobody waits for it
-    spent = sum(seconds for stage, seconds in stages.items() if stage not in ("import", "simulate"))
-    stages["python"] = stages["simulate"] - spent
+    stages["python"] = stages["total"] - sum(stages[name] for name in ("engine", "open", "advance", "state"))
     print(json.dumps(stages))
 
 
 def main():
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as home:
         for name in ("nothing cached", "second time"):
             command = [sys.executable, __file__, "--fresh", f"--what={options.what}"]
-            environment = os.environ | {"XDG_CACHE_HOME": cache}
+            environment = os.environ | {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
+            environment.setdefault("JULIAUP_DEPOT_PATH", str(Path.home() / ".julia"))
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
             record = {"workload": "first", "peer": "pyspikenet", "what": options.what, "when": name}
             harness.show(record | {"seconds": json.loads(done.stdout.splitlines()[-1])})

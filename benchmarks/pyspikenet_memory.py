@@ -1,11 +1,12 @@
 """Peak memory of a network of 10^8 synapses, from its drawing to the dataset: Python and Julia, sampled from outside.
 
-What counts is the proportional set size (Linux), so that memory shared by the two processes counts once. The sum includes
-Python, NumPy, Julia and all code. The script starts itself again as the process that is watched.
+What counts is the proportional set size (Linux), so that memory shared by the two processes counts once. The sum
+includes Python, NumPy, Julia and all code. The script starts itself again as the process that is watched.
 """
 
 import subprocess
 import sys
+import threading
 import time
 
 import harness
@@ -24,37 +25,34 @@ def simulate():
     import pyspikenet as psn
 
     psn.configure(threads=1)
-    start = time.perf_counter()
     network = psn.Network.random(**workloads.LARGE | {"n": options.n})
-    drawn = time.perf_counter()
+    print("draw", network.n_synapses, flush=True)
+    print("engine", psn.info()["pid"], flush=True)
     dataset = psn.simulate(psn.BernoulliGLM(), network, duration=options.steps, seed=options.seed, dtype="float32")
-    done = time.perf_counter()
-    print(network.n_synapses, dataset.sizes["spike"], drawn - start, done - drawn)
+    print("simulate", dataset.sizes["spike"], flush=True)
 
 
 def watch():
     command = [sys.executable, __file__, "--watched", f"--n={options.n}", f"--steps={options.steps}"]
-    peak = 0.0
+    said, samples = [], []  # (time, line) and (time, MB)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        listener = threading.Thread(target=lambda: said.extend((time.perf_counter(), x) for x in process.stdout))
+        began = time.perf_counter()
+        listener.start()
         while process.poll() is None:
-            peak = max(peak, harness.pss_mb(process.pid) or 0.0)
+            samples.append((time.perf_counter(), harness.pss_mb(process.pid) or 0.0))
             time.sleep(0.02)
-        said = process.stdout.read().split()
+        listener.join()
     if process.returncode:
         sys.exit(process.returncode)
-    harness.show(
-        {
-            "workload": "memory",
-            "peer": "pyspikenet",
-            "n": options.n,
-            "n_synapses": int(said[0]),
-            "spikes": int(said[1]),
-            "draw_s": float(said[2]),
-            "simulate_s": float(said[3]),
-            "peak_mb": peak,
-            "bytes_per_synapse": 1e6 * peak / int(said[0]),
-        }
-    )
+    record = {"workload": "memory", "peer": "pyspikenet", "n": options.n, "peak_mb": max(mb for _, mb in samples)}
+    for end, line in said:
+        stage, number = line.split()
+        record[f"{stage}_s"] = end - began
+        record[f"{stage}_peak_mb"] = max(mb for when, mb in samples if began <= when <= end)
+        record |= {"draw": {"n_synapses": int(number)}, "simulate": {"spikes": int(number)}}.get(stage, {})
+        began = end
+    harness.show(record | {"bytes_per_synapse": 1e6 * record["peak_mb"] / record["n_synapses"]})
 
 
 simulate() if options.watched else watch()

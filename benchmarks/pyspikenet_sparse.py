@@ -1,8 +1,9 @@
 """34,000 neurons with 49,000 synapses, 10,000 steps, one thread: the whole of ``psn.simulate()``, compiled before."""
 
 import harness
-import pyspikenet as psn
 import workloads
+
+import pyspikenet as psn
 
 
 def more(parser):

@@ -1,8 +1,9 @@
 """W1 with pyspikenet: the whole of ``psn.simulate()``, dataset included, after two calls that compile and load."""
 
 import harness
-import pyspikenet as psn
 import workloads
+
+import pyspikenet as psn
 from pyspikenet.engine import get_engine
 from pyspikenet.simulate import prepare
 

@@ -33,9 +33,10 @@ W1_STEPS = 10_000
 def w1_network(n, seed=1):
     """Synapses (pre, post, weight), sorted; about 5,000, 100,000 and 500,000 for the three sizes of W1.
 
-    The law of Spikeometric's ``NormalGenerator(mean=0)``: row k of a half matrix belongs to the excitatory neuron k where
-    it is positive and to the inhibitory neuron k + n/2 where it is negative; each entry exists with probability 2K/n,
-    which gives an in-degree of K; no autapses. Standard deviation 5 / sqrt(2K), at n = 100 the generator's own ``glorot``.
+    The law of Spikeometric's ``NormalGenerator(mean=0)``: row k of a half matrix belongs to the excitatory neuron k
+    where it is positive and to the inhibitory neuron k + n/2 where it is negative; each entry exists with probability
+    2K/n, which gives an in-degree of K; no autapses. Standard deviation 5 / sqrt(2K), at n = 100 the generator's own
+    ``glorot``.
     """
     k = W1_INDEGREE.get(n, min(100, n // 2))
     rng = np.random.default_rng(seed)

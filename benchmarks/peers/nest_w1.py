@@ -1,7 +1,8 @@
 """W1 with NEST: its nearest model, pp_psc_delta. Not the same model, so its rate is not compared.
 
-The escape rate is exp(g - theta) instead of the logistic function, the coupling kernel an exponential that is not cut off
-(weights scaled so that its area is that of the five steps), the refractory filter 3 ms of dead time plus an exponential.
+The escape rate is exp(g - theta) instead of the logistic function, the coupling kernel an exponential that is not cut
+off (weights scaled so that its area is that of the five steps), the refractory filter 3 ms of dead time plus an
+exponential.
 """
 
 import math

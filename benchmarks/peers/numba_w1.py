@@ -1,7 +1,7 @@
 """W1 as a loop written for it and compiled by Numba: what plain compiled code reaches, float32.
 
-The history of spikes is a word of 10 bits per neuron and indexes a table of refractory drives; the coupling filter that is
-cut off after 5 steps is the recursion h <- exp(-alpha) h + u(t) - exp(-5 alpha) u(t-5).
+The history of spikes is a word of 10 bits per neuron and indexes a table of refractory drives; the coupling filter
+that is cut off after 5 steps is the recursion h <- exp(-alpha) h + u(t) - exp(-5 alpha) u(t-5).
 """
 
 import math
