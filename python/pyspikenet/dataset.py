@@ -2,7 +2,6 @@
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from . import accessor as accessor  # registers ds.spk
 from ._version import __version__
 from .network import Network
+from .parameters import file_path, shown
 
 if TYPE_CHECKING:
     from .simulate import Run
@@ -120,10 +120,15 @@ def build(run: "Run", recording: Recording, state: dict[str, NDArray[Any]] | Non
     return xarray.Dataset(variables, coords, attrs)
 
 
-def provenance(dataset: xarray.Dataset) -> dict[str, Any]:
+def provenance(dataset: xarray.Dataset, name: str = "dataset") -> dict[str, Any]:
     """All that is needed to run a dataset again: model, network hash, stimulus, seed, dt, versions."""
+    if not isinstance(dataset, xarray.Dataset):
+        raise TypeError(f"{name} must be an xarray.Dataset made by pyspikenet, got {shown(dataset)}")
     if ATTRIBUTE not in dataset.attrs:
-        raise ValueError("the dataset must come from pyspikenet, but it has no attribute 'pyspikenet'")
+        raise ValueError(
+            f"{name} must be an xarray.Dataset made by pyspikenet, got one without the attribute {ATTRIBUTE!r}, with"
+            f" variables {[str(key) for key in dataset.data_vars]}"
+        )
     return dict(json.loads(dataset.attrs[ATTRIBUTE]))
 
 
@@ -134,8 +139,13 @@ def saved_state(
     about = provenance(dataset)
     if about["model"]["class"] != model:
         raise ValueError(f"initial_state must come from a {model}, got a dataset of a {about['model']['class']}")
-    if about["network"]["sha256"] != network.hash():
-        raise ValueError("initial_state must come from the same network; its synapses, weights or delays differ")
+    if about["network"].get("sha256") != network.hash():
+        known, own = about["network"], (network.n, network.n_synapses)
+        raise ValueError(
+            f"initial_state must come from the same network (n = {own[0]}, {own[1]} synapses, sha256"
+            f" {network.hash()[:8]}), got a dataset of another one (n = {known['n']}, {known.get('n_synapses', '?')}"
+            f" synapses, sha256 {str(known.get('sha256', '?'))[:8]})"
+        )
     if about["trials"] != trials.tolist():
         raise ValueError(f"initial_state must have the trials {trials.tolist()}, got {about['trials']}")
     state = {
@@ -144,7 +154,10 @@ def saved_state(
         if str(name).startswith("final_")
     }
     if not state:
-        raise ValueError("initial_state holds no final state: the run was interrupted in the middle of a step")
+        raise ValueError(
+            "initial_state must hold a final state, got a dataset without variables final_...: its run was"
+            " interrupted in the middle of a piece, or they were dropped"
+        )
     return int(about["first_step"] + about["n_steps"]), state
 
 
@@ -158,8 +171,10 @@ def save(dataset: xarray.Dataset, path: str | os.PathLike[str]) -> None:
     ValueError
         For another ending, or a dataset without provenance.
     """
-    target = Path(path)
+    target = file_path(path)
     provenance(dataset)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"path must lie in a folder that exists, got {str(path)!r}")
     if target.suffix == ".zarr":
         try:
             import zarr  # noqa: F401
@@ -195,13 +210,18 @@ def load(path: str | os.PathLike[str]) -> xarray.Dataset:
     ValueError
         If it is not a dataset of pyspikenet.
     """
-    source = Path(path)
-    if not source.exists():
-        raise FileNotFoundError(f"there is no dataset at {str(path)!r}")
+    source = file_path(path)
     if source.suffix not in (".nc", ".zarr"):
         raise ValueError(f"path must end in .nc or .zarr, got {str(path)!r}")
+    if not source.exists():
+        raise FileNotFoundError(f"path must be that of a dataset, got {str(path)!r}, where nothing is")
     engine = "zarr" if source.suffix == ".zarr" else "h5netcdf"
-    with xarray.open_dataset(source, engine=engine) as dataset:
-        loaded = dataset.load()
-    provenance(loaded)
+    try:
+        with xarray.open_dataset(source, engine=engine) as dataset:
+            loaded = dataset.load()
+    except (OSError, KeyError, ValueError) as problem:
+        raise ValueError(
+            f"path must be that of a dataset written by save(), got {str(path)!r}, which cannot be read: {problem}"
+        ) from problem
+    provenance(loaded, f"the dataset at path {str(path)!r}")
     return loaded

@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     for name in SETTINGS:
         _say(name, os.environ.get(name) or "not set")
     for found, path in locate.candidates():
-        _say("julia found", f"{path} (from {found})")
+        _say("julia to try", f"{path} (from {found})")
     start = time.perf_counter()
     try:
         _say("SpikeCore", str(locate.spikecore()))

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .engine.memory import shared_empty
-from .parameters import number, whole_number
+from .limits import MOST_NEURONS, check_memory
+from .parameters import flag, float_dtype, number, numbers, whole_number
 
 if TYPE_CHECKING:
     from .network import Network
@@ -55,13 +56,18 @@ def random(
     Network
     """
     size = whole_number("n", n, 1)
-    rng = generator(seed)
+    rng, autapses = generator(seed), flag("autapses", autapses)
+    kind = float_dtype(dtype)
     if (p is None) == (indegree is None):
-        raise ValueError(f"give either p or indegree, got p={p!r} and indegree={indegree!r}")
+        raise ValueError(f"p or indegree must be given, and not both, got p={p!r} and indegree={indegree!r}")
     if p is not None:
-        pre_counts, target = _bernoulli_pairs(size, size, number("p", p, "probability"), rng, autapses)
+        probability = number("p", p, "probability")
+        _check_size("n and p", size, probability * size * size, kind)
+        pre_counts, target = _bernoulli_pairs(size, size, probability, rng, autapses)
     else:
-        pre_counts, target = _fixed_indegree(size, whole_number("indegree", indegree), rng, autapses)
+        inputs = whole_number("indegree", indegree)
+        _check_size("n and indegree", size, inputs * size, kind)
+        pre_counts, target = _fixed_indegree(size, inputs, rng, autapses)
     return _assemble(cls, size, pre_counts, target, weight, delay, rng, dtype)
 
 
@@ -114,7 +120,8 @@ def normal(
         raise ValueError(f"sparsity must be in [0.5, 1], got {sparsity}")
     if number("inhibitory", inhibitory, "probability") != 0.5:
         raise ValueError(f"inhibitory must be 0.5: neurons come in pairs of either kind, got {inhibitory}")
-    rng = generator(seed)
+    rng, glorot = generator(seed), flag("glorot", glorot)
+    _check_size("n and sparsity", size, density * size * size, float_dtype(dtype), extra=24)
     half = size // 2
     counts, post = _bernoulli_pairs(half, size, 2 * density, rng, autapses=True)
     row = np.repeat(np.arange(half, dtype=np.int32), counts)
@@ -164,7 +171,9 @@ def uniform(
     if high < low:
         raise ValueError(f"high must not be less than low = {low}, got {high}")
     rng = generator(seed)
-    counts, target = _bernoulli_pairs(size, size, 1 - number("sparsity", sparsity, "probability"), rng, autapses=False)
+    density = 1 - number("sparsity", sparsity, "probability")
+    _check_size("n and sparsity", size, density * size * size, float_dtype(dtype))
+    counts, target = _bernoulli_pairs(size, size, density, rng, autapses=False)
     return _assemble(cls, size, counts, target, lambda r, k: r.uniform(low, high, k), delay, rng, dtype)
 
 
@@ -200,6 +209,7 @@ def mexican_hat(
     """
     size = whole_number("n", n, 1)
     a, s1, s2 = number("a", a), number("sigma_1", sigma_1, "positive"), number("sigma_2", sigma_2, "positive")
+    _check_size("n", size, float(size) * size, float_dtype(dtype), extra=64)
     straight = np.abs(np.arange(size)[:, None] - np.arange(size))
     d = np.minimum(straight, size - straight)
     weights = np.exp(-(d**2) / (2 * s1**2)) - a * np.exp(-(d**2) / (2 * s2**2))
@@ -209,7 +219,9 @@ def mexican_hat(
 
 def ring(cls: "type[Network]", n: int, *, weight: ArrayLike = 1.0, delay: ArrayLike | None = None) -> "Network":
     """A ring of `n` neurons, each connected to both neighbours (networkx ``cycle_graph``)."""
-    return _regular(cls, "cycle_graph", weight, delay, whole_number("n", n, 1))
+    size = whole_number("n", n, 1)
+    _check_size("n", size, 2 * size, extra=500)
+    return _regular(cls, "cycle_graph", weight, delay, size)
 
 
 def ladder(
@@ -221,8 +233,10 @@ def ladder(
     delay: ArrayLike | None = None,
 ) -> "Network":
     """Two rows of `rungs` neurons, connected like a ladder, by default a closed one (networkx ``ladder_graph``)."""
-    name = "circular_ladder_graph" if circular else "ladder_graph"
-    return _regular(cls, name, weight, delay, whole_number("rungs", rungs, 3 if circular else 1))
+    name = "circular_ladder_graph" if flag("circular", circular) else "ladder_graph"
+    size = whole_number("rungs", rungs, 3 if circular else 1)
+    _check_size("rungs", 2 * size, 6 * size, extra=500)
+    return _regular(cls, name, weight, delay, size)
 
 
 def small_world(
@@ -237,9 +251,10 @@ def small_world(
 ) -> "Network":
     """A Watts-Strogatz network: a ring with `k` neighbours each, rewired with probability `p`, in both directions."""
     size, neighbours = whole_number("n", n, 1), whole_number("k", k)
-    if neighbours > size:
-        raise ValueError(f"k must not exceed n = {size}, got {k}")
+    if neighbours > size or neighbours % 2:
+        raise ValueError(f"k must be even, half on either side, and at most n = {size}, got {k}")
     p = number("p", p, "probability")
+    _check_size("n and k", size, neighbours * size, extra=500)
     fixed = None if seed is None else whole_number("seed", seed)
     return _regular(cls, "watts_strogatz_graph", weight, delay, size, neighbours, p, seed=fixed)
 
@@ -252,11 +267,19 @@ def generator(seed: int | None) -> np.random.Generator:
     return np.random.default_rng(None if seed is None else whole_number("seed", seed))
 
 
+def _check_size(names: str, n: int, synapses: float, dtype: np.dtype[Any] | None = None, extra: int = 12) -> None:
+    """ValueError for a network that does not fit; `extra` bytes per synapse are needed while it is made."""
+    if n > MOST_NEURONS:
+        raise ValueError(f"{names.split()[0]} must be less than 2**31 neurons, got {n}")
+    needed = 16.0 * n + synapses * (4 + (8 if dtype is None else dtype.itemsize) + extra)
+    check_memory(names, needed, f"{n} neurons and about {synapses:.3g} synapses")
+
+
 def _regular(cls: "type[Network]", name: str, weight: Any, delay: Any, *args: Any, **kwargs: Any) -> "Network":
     try:
         import networkx
     except ImportError:
-        raise ImportError("this generator needs networkx; install pyspikenet[networkx]") from None
+        raise ImportError("ring, ladder and small_world need networkx; install pyspikenet[networkx]") from None
     graph = getattr(networkx, name)(*args, **kwargs)
     pairs = np.array([(a, b) for a, b in graph.edges if a != b], np.int64).reshape(-1, 2)
     both = np.concatenate([pairs, pairs[:, ::-1]])
@@ -381,9 +404,9 @@ def _assemble(
     dtype: str,
 ) -> "Network":
     """The network of targets that are in order already, without a list of sources."""
-    from .network import _delays, _float_dtype, _per_synapse
+    from .network import _delays, _per_synapse
 
-    m, kind = target.size, _float_dtype(dtype)
+    m, kind = target.size, float_dtype(dtype)
     offset = shared_empty(n + 1, np.int64)
     offset[0] = 0
     np.cumsum(counts, out=offset[1:])
@@ -396,9 +419,9 @@ def _assemble(
         weights = shared_empty(m, kind)
         for first in range(0, m, CHUNK):
             size = min(CHUNK, m - first)
-            drawn = np.asarray(weight(rng, size), np.float64)
-            if drawn.shape != (size,) or not np.isfinite(drawn).all():
-                raise ValueError(f"weight(rng, {size}) must return {size} finite numbers, got shape {drawn.shape}")
+            drawn = numbers(f"weight(rng, {size})", weight(rng, size), each="synapse")
+            if drawn.shape != (size,):
+                raise ValueError(f"weight(rng, {size}) must return {size} numbers, got shape {drawn.shape}")
             weights[first : first + size] = drawn
     else:
         weights = _per_synapse("weight", weight, m, kind)

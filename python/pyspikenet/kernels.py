@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .limits import MOST_LAGS
 from .parameters import Parameters, numbers, option, parameterised, quantity
 
 
@@ -15,6 +16,10 @@ class Kernel(Parameters):
     def values(self, dt: float) -> NDArray[np.float64]:
         """The kernel at lags 0, dt, 2 dt, ... as an array."""
         raise TypeError(f"{type(self).__name__} has no end and cannot be an array")
+
+    def length(self, dt: float) -> int:
+        """Number of steps that the kernel looks back."""
+        return int(self.values(dt).size)
 
     def to_wire(self, name: str, dt: float) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Numbers and arrays that tell SpikeCore of the kernel under `name`."""
@@ -34,7 +39,10 @@ class ExponentialKernel(Kernel):
     def values(self, dt: float) -> NDArray[np.float64]:
         if self.window is None:
             return super().values(dt)
-        return np.asarray(self.gain * np.exp(-np.arange(_count(self.window, dt)) * dt / self.tau))
+        return np.asarray(self.gain * np.exp(-np.arange(lags("window", self.window, dt)) * dt / self.tau))
+
+    def length(self, dt: float) -> int:
+        return 1 if self.window is None else lags("window", self.window, dt)
 
     def to_wire(self, name: str, dt: float) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         window = 0.0 if self.window is None else self.window
@@ -48,7 +56,7 @@ class ArrayKernel(Kernel):
     weights: Any = option(kind="array_like, shape (lag,)", description="value at each lag, lag 0 first")
 
     def _validate(self) -> None:
-        array = numbers("weights", self.weights)
+        array = numbers("weights", self.weights, each="lag")
         if array.ndim != 1 or array.size == 0:
             raise ValueError(f"weights must be a 1-d array with at least one value, got shape {array.shape}")
         object.__setattr__(self, "weights", array)
@@ -76,7 +84,7 @@ class RaisedCosineKernel(Kernel):
     )
 
     def _validate(self) -> None:
-        array = numbers("weights", self.weights)
+        array = numbers("weights", self.weights, each="bump")
         if array.ndim != 1 or array.size < 2:
             raise ValueError(f"weights must be a 1-d array with at least two values, got shape {array.shape}")
         if self.last_peak <= self.first_peak:
@@ -88,7 +96,7 @@ class RaisedCosineKernel(Kernel):
         low, high = math.log(self.first_peak + self.offset), math.log(self.last_peak + self.offset)
         peaks, spacing = np.linspace(low, high, len(self.weights), retstep=True)
         end = math.exp(high + 2 * float(spacing)) - self.offset
-        t = np.arange(_count(end, dt)) * dt
+        t = np.arange(lags("last_peak", end, dt)) * dt
         phase = (np.log(t + self.offset)[:, None] - peaks) * np.pi / (2 * spacing)
         return np.asarray((1 + np.cos(np.clip(phase, -np.pi, np.pi))) / 2)
 
@@ -96,5 +104,9 @@ class RaisedCosineKernel(Kernel):
         return np.asarray(self.basis(dt) @ self.weights)
 
 
-def _count(duration: float, dt: float) -> int:
-    return max(1, math.ceil(duration / dt - 1e-6))
+def lags(name: str, duration: float, dt: float) -> int:
+    """Number of steps that begin within `duration`; a ValueError where a kernel would be too long."""
+    count = duration / dt - 1e-6
+    if count > MOST_LAGS:
+        raise ValueError(f"{name} must be at most {MOST_LAGS} steps of dt = {dt} ms long, got {duration} ms")
+    return max(1, math.ceil(count))

@@ -1,7 +1,7 @@
 """Networks: sparse connectivity with weights and delays, compressed by presynaptic neuron."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import generators
 from .engine.memory import shared_empty
-from .parameters import number, numbers, steps, whole_number
+from .limits import MOST_NEURONS, check_memory
+from .parameters import as_array, file_path, float_dtype, number, numbers, shown, steps, whole_number
 
 if TYPE_CHECKING:
     import networkx
@@ -67,17 +68,47 @@ class Network:
         groups: Mapping[str, ArrayLike] | None = None,
         network: NDArray[np.int64] | None = None,
     ) -> None:
-        self.n = whole_number("n", n, 1)
+        self.n = _size(n)
         self.offset, self.target, self.weight = offset, target, weight
         self.delay: Delay = delay
         self.receptor, self.receptors = receptor, tuple(receptors)
         self.labels = None if labels is None else _labels(labels, self.n)
-        self.groups = {name: neuron_indices(f"groups[{name!r}]", who, self.n) for name, who in (groups or {}).items()}
+        self.groups = _groups(groups, self.n)
         self.network = network
+        self._check()
         for array in (offset, target, weight, delay, receptor, network):
             if isinstance(array, np.ndarray):
                 array.flags.writeable = False
         self._hash: str | None = None
+
+    def _check(self) -> None:
+        """Refuses arrays that do not belong together: they may come from a file, or from anybody."""
+        n, m = self.n, np.size(self.target)
+        expected: list[tuple[str, Any, tuple[int, ...], str]] = [
+            ("offset", self.offset, (n + 1,), "int64"),
+            ("target", self.target, (m,), "int32"),
+            ("weight", self.weight, (m,), "float32 float64"),
+        ]
+        if isinstance(self.delay, np.ndarray):
+            expected.append(("delay", self.delay, (m,), "float32"))
+        elif self.delay is not None:
+            self.delay = number("delay", self.delay, "positive")
+        if self.receptor is not None:
+            expected.append(("receptor", self.receptor, (m,), "int8"))
+        if self.network is not None:
+            expected.append(("network", self.network, (n,), "int64"))
+        for name, array, shape, dtypes in expected:
+            if not isinstance(array, np.ndarray) or array.dtype.name not in dtypes.split():
+                what = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+                raise TypeError(f"{name} must be an array of {dtypes.replace(' ', ' or ')}, got {what}")
+            if array.shape != shape:
+                raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+        if self.offset[0] != 0 or self.offset[-1] != m or (np.diff(self.offset) < 0).any():
+            raise ValueError(f"offset must rise from 0 to the number of synapses ({m}), got {shown(self.offset)}")
+        if m and (self.target.min() < 0 or self.target.max() >= n):
+            raise ValueError(f"target must lie in 0..{n - 1}, got {self.target.min()}..{self.target.max()}")
+        if m and not (np.isfinite(self.weight.min()) and np.isfinite(self.weight.max())):
+            raise ValueError(f"weight must be finite, got {self.weight[~np.isfinite(self.weight)][0]}")
 
     # ---- constructors ----------------------------------------------------------------------------------------------
 
@@ -129,12 +160,13 @@ class Network:
             if m == 0:
                 raise ValueError("n must be given for a network without synapses, got None")
             n = int(max(sources.max(), targets.max())) + 1
-        size = whole_number("n", n, 1)
+        size = _size(n)
+        check_memory("n", 8.0 * (size + 1), f"{size} neurons")
         for name, who in (("pre", sources), ("post", targets)):
             if m and (who.min() < 0 or who.max() >= size):
                 bad = int(np.argmax((who < 0) | (who >= size)))
                 raise ValueError(f"{name} must lie in 0..{size - 1}, got {who[bad]} (synapse {bad})")
-        weights = _per_synapse("weight", weight, m, _float_dtype(dtype))
+        weights = _per_synapse("weight", weight, m, float_dtype(dtype))
         delays = None if delay is None else _delays(delay, m)
         codes, names = _receptors(receptor, m)
         order = None
@@ -168,16 +200,19 @@ class Network:
         **kwargs
             ``labels``, ``groups`` and ``dtype`` as in :meth:`from_edges`.
         """
-        matrix = np.asarray(weights)
-        if matrix.dtype == object or matrix.dtype.kind not in "iufb":
-            raise TypeError(f"weights must be a matrix of numbers, got dtype {matrix.dtype}")
+        matrix = as_array("weights", weights)
+        if matrix.dtype.kind not in "iufb":
+            raise TypeError(f"weights must be a matrix of numbers, got {shown(weights)} of dtype {matrix.dtype}")
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"weights must be a square matrix (pre, post), got shape {matrix.shape}")
         if matrix.shape[0] == 0:
             raise ValueError("weights must have at least one neuron, got shape (0, 0)")
         pre, post = np.nonzero(matrix)
-        if delay is not None and np.ndim(delay) > 0:
-            delays = np.asarray(delay)
+        if not np.isfinite(matrix).all():
+            row, column = (int(k) for k in np.argwhere(~np.isfinite(matrix))[0])
+            raise ValueError(f"weights must be finite, got {matrix[row, column]} (from neuron {row} to {column})")
+        if delay is not None and as_array("delay", delay).ndim > 0:
+            delays = as_array("delay", delay)
             if delays.shape != matrix.shape:
                 raise ValueError(f"delay must be one number or have shape {matrix.shape}, got {delays.shape}")
             delay = delays[pre, post]
@@ -192,9 +227,9 @@ class Network:
         ``dtype`` as in :meth:`from_edges`.
         """
         if not hasattr(weights, "tocsr"):
-            raise TypeError(f"weights must be a SciPy sparse matrix, got {type(weights).__name__}")
+            raise TypeError(f"weights must be a SciPy sparse matrix, got {shown(weights)}")
         if len(weights.shape) != 2 or weights.shape[0] != weights.shape[1]:
-            raise ValueError(f"weights must be square (pre, post), got shape {weights.shape}")
+            raise ValueError(f"weights must be a square matrix (pre, post), got shape {weights.shape}")
         csr = weights.tocsr()
         pre = np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
         return cls.from_edges(pre=pre, post=csr.indices, weight=csr.data, n=csr.shape[0], **kwargs)
@@ -215,19 +250,25 @@ class Network:
             ``groups`` and ``dtype`` as in :meth:`from_edges`.
         """
         if not hasattr(graph, "nodes") or not hasattr(graph, "edges"):
-            raise TypeError(f"graph must be a networkx graph, got {type(graph).__name__}")
+            raise TypeError(f"graph must be a networkx graph, got {shown(graph)}")
+        for name, attribute in (("weight", weight), ("delay", delay)):
+            if not isinstance(attribute, str) and not (name == "delay" and attribute is None):
+                raise TypeError(f"{name} must be the name of an edge attribute, got {shown(attribute)}")
         nodes = list(graph.nodes)
+        if not nodes:
+            raise ValueError("graph must have at least one node, got none")
         index = {node: k for k, node in enumerate(nodes)}
         edges = [(index[a], index[b], data) for a, b, data in graph.edges(data=True)]
         if not graph.is_directed():
             edges += [(b, a, data) for a, b, data in edges if a != b]
         if delay is not None and any(delay not in data for *_, data in edges):
-            raise ValueError(f"delay: some edges have no attribute {delay!r}")
+            bad = next((nodes[a], nodes[b]) for a, b, data in edges if delay not in data)
+            raise ValueError(f"delay must be an attribute of all edges, got {delay!r}, which the edge {bad} lacks")
         return cls.from_edges(
             pre=np.array([e[0] for e in edges], np.int64),
             post=np.array([e[1] for e in edges], np.int64),
-            weight=np.array([e[2].get(weight, 1.0) for e in edges], np.float64),
-            delay=None if delay is None else np.array([e[2][delay] for e in edges], np.float64),
+            weight=np.array([number(f"weight {weight!r}", e[2].get(weight, 1.0)) for e in edges]),
+            delay=None if delay is None else np.array([number(f"delay {delay!r}", e[2][delay]) for e in edges]),
             n=len(nodes),
             labels=[str(node) for node in nodes],
             **kwargs,
@@ -246,13 +287,13 @@ class Network:
         """
         from . import files
 
-        return files.read_network(cls, Path(path), **kwargs)
+        return files.read_network(cls, file_path(path), **kwargs)
 
     def save(self, path: str | Path) -> None:
         """Writes the network to an ``.npz`` file that :meth:`from_file` reads back unchanged."""
         from . import files
 
-        files.write_network(self, Path(path))
+        files.write_network(self, file_path(path))
 
     random = classmethod(generators.random)
     normal = classmethod(generators.normal)
@@ -269,14 +310,15 @@ class Network:
         Neurons keep their order; :attr:`network` tells where each came from, and so does the coordinate ``network`` of
         a dataset, whose ``ds.spk.split()`` separates them again. Groups of the same name are joined.
         """
-        if isinstance(networks, Network) or not all(isinstance(x, Network) for x in networks):
-            raise TypeError("networks must be a sequence of Network")
-        parts = list(networks)
+        parts = list(networks) if isinstance(networks, Iterable) else [networks]
+        wrong = [x for x in parts if not isinstance(x, Network)]
+        if not isinstance(networks, Iterable) or wrong:
+            raise TypeError(f"networks must be a sequence of Network, got {shown(wrong[0] if wrong else networks)}")
         if not parts:
-            raise ValueError("networks must hold at least one network, got none")
+            raise ValueError(f"networks must hold at least one network, got {shown(networks)}")
         starts = np.cumsum([0] + [x.n for x in parts])
         if len({x.receptors for x in parts}) > 1:
-            raise ValueError("networks must all have the same receptors")
+            raise ValueError(f"networks must all have the same receptors, got {[x.receptors for x in parts]}")
         groups: dict[str, list[NDArray[np.int64]]] = {}
         for start, part in zip(starts, parts, strict=False):
             for name, who in part.groups.items():
@@ -289,7 +331,10 @@ class Network:
         delay: Delay = parts[0].delay
         if any(isinstance(x.delay, np.ndarray) or x.delay != delay for x in parts):
             if any(x.delay is None for x in parts):
-                raise ValueError("networks must all have delays or none: a delay of one step has no length in ms yet")
+                raise ValueError(
+                    "networks must all have delays or none, as a delay of one step has no length in ms yet, got"
+                    f" {', '.join(x._delay_text() for x in parts)}"
+                )
             delay = np.concatenate([np.broadcast_to(np.float32(x.delay), x.n_synapses) for x in parts])
         has_receptors = parts[0].receptor is not None
         return cls(
@@ -334,6 +379,7 @@ class Network:
 
     def to_dense(self) -> NDArray[np.float64]:
         """The matrix ``W[pre, post]``; several synapses between the same neurons add up."""
+        check_memory("n", 8.0 * self.n**2, f"a matrix of {self.n} x {self.n}")
         matrix = np.zeros((self.n, self.n))
         np.add.at(matrix, (self.pre, self.target), self.weight)
         return matrix
@@ -349,22 +395,21 @@ class Network:
         if isinstance(who, str):
             if who not in self.groups:
                 known = ", ".join(sorted(self.groups)) or "none"
-                raise ValueError(f"targets: the network has no group {who!r}; its groups are: {known}")
+                raise ValueError(f"targets must be a group of the network ({known}), got {who!r}")
             return np.unique(self.groups[who])
-        chosen = np.asarray(who)
+        chosen = as_array("targets", who)
         if chosen.dtype.kind == "U":
             if self.labels is None:
-                raise ValueError(f"targets: the network has no labels, got {who!r}")
-            position = {str(name): k for k, name in enumerate(self.labels)}
-            missing = [str(name) for name in chosen.ravel() if str(name) not in position]
-            if missing:
-                raise ValueError(f"targets: no neuron is called {missing[0]!r}")
-            return np.unique([position[str(name)] for name in chosen.ravel()])
+                raise ValueError(f"targets must be indices or a mask where a network has no labels, got {shown(who)}")
+            missing = chosen[~np.isin(chosen, self.labels)]
+            if missing.size:
+                raise ValueError(f"targets must be labels of the network, got {str(missing.flat[0])!r}, which is none")
+            return np.flatnonzero(np.isin(self.labels, chosen))
         return np.unique(neuron_indices("targets", chosen, self.n))
 
     def with_groups(self, **groups: ArrayLike) -> "Network":
         """The same network with more named groups (indices or boolean masks); arrays are shared, not copied."""
-        return self._changed(groups={**self.groups, **groups})
+        return self._changed(groups=self.groups | groups)
 
     def with_labels(self, labels: ArrayLike) -> "Network":
         """The same network with other names of neurons; arrays are shared, not copied."""
@@ -411,17 +456,16 @@ class Network:
     def __hash__(self) -> int:
         return hash(self.hash())
 
+    def _delay_text(self) -> str:
+        if self.delay is None:
+            return "delay one step"
+        return "delay per synapse" if isinstance(self.delay, np.ndarray) else f"delay {self.delay} ms"
+
     def __repr__(self) -> str:
-        delay = (
-            "one step"
-            if self.delay is None
-            else "per synapse"
-            if isinstance(self.delay, np.ndarray)
-            else f"{self.delay} ms"
-        )
         groups = f", groups: {', '.join(sorted(self.groups))}" if self.groups else ""
         return (
-            f"<Network of {self.n} neurons and {self.n_synapses} synapses ({self.weight.dtype}), delay {delay}{groups}>"
+            f"<Network of {self.n} neurons and {self.n_synapses} synapses ({self.weight.dtype}),"
+            f" {self._delay_text()}{groups}>"
         )
 
 
@@ -430,13 +474,13 @@ class Network:
 
 def neuron_indices(name: str, who: ArrayLike, n: int) -> NDArray[np.int64]:
     """Indices from indices or from a boolean mask of length n."""
-    chosen = np.asarray(who)
+    chosen = as_array(name, who)
     if chosen.dtype == bool:
         if chosen.shape != (n,):
-            raise ValueError(f"{name}: a mask must have shape ({n},), got {chosen.shape}")
+            raise ValueError(f"{name} must be indices or a mask of shape ({n},), got a mask of shape {chosen.shape}")
         return np.flatnonzero(chosen)
     if chosen.size == 0:
-        raise ValueError(f"{name} must hold at least one neuron, got none")
+        raise ValueError(f"{name} must hold at least one neuron, got {shown(who)}")
     indices = _indices(name, np.atleast_1d(chosen))
     if indices.min() < 0 or indices.max() >= n:
         bad = indices[(indices < 0) | (indices >= n)][0]
@@ -445,36 +489,37 @@ def neuron_indices(name: str, who: ArrayLike, n: int) -> NDArray[np.int64]:
 
 
 def _indices(name: str, values: ArrayLike) -> NDArray[np.int64]:
-    array = np.asarray(values)
+    array = as_array(name, values)
     if array.size == 0 and array.dtype.kind == "f":
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be whole numbers, got an array of dtype {array.dtype}")
+        raise TypeError(f"{name} must be whole numbers, got {shown(values)} of dtype {array.dtype}")
     if array.ndim != 1:
         raise ValueError(f"{name} must be 1-d, got shape {array.shape}")
     return array if array.dtype.itemsize <= 8 and array.dtype.kind == "i" else array.astype(np.int64)
 
 
 def _per_synapse(name: str, values: ArrayLike, m: int, dtype: Any) -> NDArray[Any]:
-    array = np.asarray(values)
-    if array.dtype == object or array.dtype.kind not in "iufb":
-        raise TypeError(f"{name} must be numbers, got an array of dtype {array.dtype}")
+    array = as_array(name, values)
     if array.ndim == 0:
-        array = np.full(m, array)
+        array = np.broadcast_to(number(name, values), m)
+    if array.dtype.kind not in "iufb":
+        raise TypeError(f"{name} must be numbers, got {shown(values)} of dtype {array.dtype}")
     if array.shape != (m,):
         raise ValueError(f"{name} must be one number or have one value per synapse ({m}), got shape {array.shape}")
     converted = shared_empty(m, dtype)
-    converted[...] = array
-    if m and not np.isfinite(converted.min() + converted.max()):
+    with np.errstate(over="ignore"):
+        converted[...] = array
+    if m and not (np.isfinite(converted.min()) and np.isfinite(converted.max())):
         bad = int(np.argmin(np.isfinite(converted)))
-        raise ValueError(f"{name} must be finite, got {converted[bad]} (synapse {bad})")
+        raise ValueError(f"{name} must be finite as {converted.dtype}, got {array[bad]} (synapse {bad})")
     return converted
 
 
 def _delays(values: ArrayLike, m: int) -> Delay:
-    if np.ndim(values) == 0:
+    if as_array("delay", values).ndim == 0:
         return number("delay", values, "positive")
-    array = numbers("delay", values, "positive")
+    array = numbers("delay", values, "positive", each="synapse")
     if array.shape != (m,):
         raise ValueError(f"delay must be one number or have one value per synapse ({m}), got shape {array.shape}")
     return array.astype(np.float32)
@@ -483,22 +528,33 @@ def _delays(values: ArrayLike, m: int) -> Delay:
 def _receptors(values: Sequence[str] | None, m: int) -> tuple[NDArray[np.int8] | None, tuple[str, ...]]:
     if values is None:
         return None, ()
-    names = np.asarray(values)
+    names = as_array("receptor", values)
     if names.dtype.kind != "U" or names.shape != (m,):
-        raise TypeError(f"receptor must be one name per synapse ({m}), got {values!r}")
+        raise TypeError(f"receptor must be one name per synapse ({m}), got {shown(values)}")
     kinds, codes = np.unique(names, return_inverse=True)
+    if kinds.size > 127:
+        raise ValueError(f"receptor must have at most 127 different names, got {kinds.size}")
     return codes.astype(np.int8), tuple(map(str, kinds))
 
 
-def _float_dtype(dtype: Any) -> np.dtype[Any]:
-    kind: np.dtype[Any] = np.dtype(dtype)
-    if kind not in (np.float32, np.float64):
-        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
-    return kind
+def _size(n: Any) -> int:
+    size = whole_number("n", n, 1)
+    if size > MOST_NEURONS:
+        raise ValueError(f"n must be less than 2**31, got {size}")
+    return size
+
+
+def _groups(groups: Any, n: int) -> dict[str, NDArray[np.int64]]:
+    if not isinstance(groups or {}, Mapping):
+        raise TypeError(f"groups must be a dict of names to neurons, got {shown(groups)}")
+    for name in groups or {}:
+        if not isinstance(name, str):
+            raise TypeError(f"groups must have names as keys, got {shown(name)}")
+    return {name: neuron_indices(f"groups[{name!r}]", who, n) for name, who in (groups or {}).items()}
 
 
 def _labels(labels: ArrayLike, n: int) -> NDArray[np.str_]:
-    names = np.asarray(labels).astype(str)
+    names = as_array("labels", labels).astype(str)
     if names.shape != (n,):
         raise ValueError(f"labels must have one name per neuron ({n}), got shape {names.shape}")
     return names

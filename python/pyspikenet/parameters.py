@@ -7,10 +7,13 @@ Every model, kernel and stimulus is a frozen dataclass made with :func:`paramete
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Self, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from .limits import MOST_STEPS
 
 RANGES: dict[str, tuple[str, Callable[[NDArray[Any]], Any]]] = {
     "any": ("a finite number", np.isfinite),
@@ -27,10 +30,12 @@ def quantity(
     description: str,
     range: str = "any",
     varies: bool = False,
+    each: str = "neuron",
     optional: bool = False,
 ) -> Any:
-    """A numeric field: `unit` ("1" for none), allowed `range`, and whether it may differ between neurons."""
+    """A numeric field: `unit` ("1" for none), allowed `range`, whether it may differ between neurons (or `each`)."""
     metadata = {"unit": unit, "description": description, "range": range, "varies": varies, "optional": optional}
+    metadata["each"] = each
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -39,53 +44,109 @@ def option(*, default: Any = dataclasses.MISSING, kind: str, description: str) -
     return dataclasses.field(default=default, metadata={"kind": kind, "description": description})
 
 
+def shown(value: Any) -> str:
+    """`value` in an error message: its repr, cut off where that is long."""
+    text = f"an array of shape {value.shape}" if isinstance(value, np.ndarray) and value.size > 20 else repr(value)
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def as_array(name: str, value: Any) -> NDArray[Any]:
+    """`value` as an array, or the error that names it."""
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError):  # lists of different lengths
+        raise TypeError(f"{name} must be numbers in rows of equal length, got {shown(value)}") from None
+
+
+def requirement(range: str, finite: bool) -> str:
+    """What a number must be, in words; `finite` tells whether the refused one was."""
+    text = RANGES[range][0]
+    return text if finite or range == "any" else f"{text} and finite"
+
+
 def number(name: str, value: Any, range: str = "any") -> float:
     """`value` as a float, or the error that names it."""
-    if isinstance(value, bool | np.bool_ | str | bytes) or value is None:
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    try:
-        x = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r}") from None
-    text, allowed = RANGES[range]
-    if not allowed(np.asarray(x)):
-        raise ValueError(f"{name} must be {text}, got {x}")
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            value = float(value)
+        except OverflowError:
+            raise ValueError(f"{name} must be a finite number, got {shown(value)}") from None
+    array = as_array(name, value)
+    if array.ndim or array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must be a number, got {shown(value)}")
+    x = float(array)
+    if not RANGES[range][1](np.asarray(x)):
+        raise ValueError(f"{name} must be {requirement(range, math.isfinite(x))}, got {x}")
     return x
+
+
+def flag(name: str, value: Any) -> bool:
+    """`value` as a bool, or the error that names it."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+def float_dtype(dtype: Any) -> np.dtype[Any]:
+    """float32 or float64, given by name or as NumPy's type, or the error that names it."""
+    try:
+        kind: np.dtype[Any] | None = None if dtype is None else np.dtype(dtype)
+    except TypeError:
+        kind = None
+    if kind is None or kind not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be 'float64' or 'float32', got {shown(dtype)}")
+    return kind
+
+
+def file_path(path: Any) -> Path:
+    """`path` as a Path, or the error that names it."""
+    try:
+        return Path(path)
+    except TypeError:
+        raise TypeError(f"path must be the path of a file, got {shown(path)}") from None
 
 
 def whole_number(name: str, value: Any, minimum: int = 0) -> int:
     """`value` as an int, or the error that names it."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
+        raise TypeError(f"{name} must be a whole number, got {shown(value)}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value}")
     return int(value)
 
 
-def numbers(name: str, value: ArrayLike, range: str = "any") -> NDArray[np.float64]:
-    """`value` as a read-only float array, or the error that names the first bad entry."""
-    array = np.asarray(value)
-    if array.dtype == object or array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must be numbers, got an array of dtype {array.dtype}")
+def seed_number(name: str, value: Any) -> int:
+    """A seed as an int, or the error that names it."""
+    seed = whole_number(name, value)
+    if seed >= 2**63:
+        raise ValueError(f"{name} must be less than 2**63, got {seed}")
+    return seed
+
+
+def numbers(name: str, value: ArrayLike, range: str = "any", each: str = "index") -> NDArray[np.float64]:
+    """`value` as a read-only float array, or the error that names the first bad entry; there is one for `each`."""
+    array = as_array(name, value)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must be numbers, got {shown(value)} of dtype {array.dtype}")
     array = np.array(array, dtype=np.float64)
-    text, allowed = RANGES[range]
-    good = allowed(array)
-    if not np.all(good):
-        where = tuple(int(k) for k in np.argwhere(~np.asarray(good))[0])
-        place = f"neuron {where[0]}" if array.ndim == 1 else f"index {where}"
-        raise ValueError(f"{name} must be {text}, got {array[where]} ({place})")
+    good = np.asarray(RANGES[range][1](array))
+    if not good.all():
+        where = tuple(int(k) for k in np.argwhere(~good)[0])
+        place = "" if array.ndim == 0 else f" ({each} {where[0]})" if array.ndim == 1 else f" (index {where})"
+        bad = float(array[where])
+        raise ValueError(f"{name} must be {requirement(range, math.isfinite(bad))}, got {bad}{place}")
     array.flags.writeable = False
     return array
 
 
-def number_or_per_neuron(name: str, value: Any, range: str) -> float | NDArray[np.float64]:
-    """One number, or an array with one per neuron."""
-    if isinstance(value, np.ndarray | list | tuple) and np.ndim(value) > 0:
-        array = numbers(name, value, range)
-        if array.ndim != 1 or array.size == 0:
-            raise ValueError(f"{name} must be one number or a 1-d array with one per neuron, got shape {array.shape}")
-        return array
-    return number(name, value, range)
+def number_or_array(name: str, value: Any, range: str, each: str) -> float | NDArray[np.float64]:
+    """One number, or an array with one for `each` neuron, target or spike."""
+    if isinstance(value, str | bytes) or as_array(name, value).ndim == 0:
+        return number(name, value, range)
+    array = numbers(name, value, range, each)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be one number or a 1-d array with one per {each}, got shape {array.shape}")
+    return array
 
 
 T = TypeVar("T")
@@ -105,7 +166,7 @@ def parameterised(cls: type[T]) -> type[T]:
         lines.append(f"{field.name} : {kind}" + (f", default {field.default!r}" if given else ""))
         unit = f" [{meta['unit']}]" if meta.get("unit", "1") != "1" else ""
         bounds = f" Must be {RANGES[meta['range']][0]}." if meta.get("range", "any") != "any" else ""
-        each = " One number, or one per neuron." if meta.get("varies") else ""
+        each = f" One number, or one per {meta['each']}." if meta.get("varies") else ""
         lines.append(f"    {meta['description']}{unit}.{bounds}{each}")
     doc = _dedent(made.__doc__ or "")
     head, marker, tail = doc.partition("\nNotes\n-----")
@@ -129,8 +190,11 @@ class Parameters:
             value = getattr(self, field.name)
             if "unit" not in meta or (meta["optional"] and value is None):
                 continue
-            check = number_or_per_neuron if meta["varies"] else number
-            object.__setattr__(self, field.name, check(field.name, value, meta["range"]))
+            if meta["varies"]:
+                checked: Any = number_or_array(field.name, value, meta["range"], meta["each"])
+            else:
+                checked = number(field.name, value, meta["range"])
+            object.__setattr__(self, field.name, checked)
         self._validate()
 
     def _validate(self) -> None:
@@ -146,7 +210,7 @@ class Parameters:
         return {f.name: f.metadata["unit"] for f in dataclasses.fields(cls) if "unit" in f.metadata}  # type: ignore[arg-type]
 
     def to_dict(self) -> dict[str, Any]:
-        """Class name and parameters as plain values, for provenance and files; see :func:`from_dict`."""
+        """Class name and parameters as plain values, for provenance and files."""
         fields = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
         return {"class": type(self).__name__, **fields}
 
@@ -194,7 +258,9 @@ def _same(a: Any, b: Any) -> bool:
 
 def steps(name: str, value: Any, dt: float, minimum: int = 0) -> int:
     """A duration in ms as a whole number of steps of `dt`; an error if it is not one."""
-    duration = number(name, value, "nonnegative")
+    duration = number(name, value, "positive" if minimum else "nonnegative")
+    if not duration / dt < MOST_STEPS:
+        raise ValueError(f"{name} must be less than 2**53 steps of dt = {dt} ms, got {duration} ms")
     count = round(duration / dt)
     if not math.isclose(count * dt, duration, rel_tol=1e-9, abs_tol=1e-9 * dt):
         raise ValueError(f"{name} must be a multiple of dt = {dt} ms, got {duration} ms")

@@ -1,25 +1,25 @@
 """simulate() and drive(): check the pieces against each other, advance the run in Julia, build the dataset."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .engine.session import Session
+from .limits import available_memory, check_memory
 from .models.base import Model
 from .models.rectified_sam import ActivationModel
 from .network import Network
-from .parameters import number, numbers, steps, whole_number
+from .parameters import as_array, float_dtype, number, numbers, seed_number, shown, steps, whole_number
 from .stimulus import Stimulus, StimulusSum, stimulus_parts
 
 if TYPE_CHECKING:
     import xarray
 
 RECORDABLE = ("drive", "rate")
+MOST_TRIALS = 2**32
 
 
 def simulate(
@@ -97,6 +97,7 @@ def simulate(
     >>> ds = psn.simulate(psn.BernoulliGLM(), net, duration=1000, seed=0)
     >>> rates = ds.spk.rates()
     """
+    check_progress(progress)
     run = prepare(
         model, network, duration=duration, dt=dt, stimulus=stimulus, trials=trials, seed=seed, record=record,
         equilibration=equilibration, initial_state=initial_state, dtype=dtype, threads=threads,
@@ -132,7 +133,8 @@ def drive(
         ``drive`` and ``rate`` [Hz] with dimensions ``(trial, time, neuron)``. Row k holds the values from which the
         spikes of step k are drawn, so it depends on the spikes of the steps before k only.
     """
-    step_length = _dt(model, dt, spikes)
+    check_pieces(model, network)
+    step_length = _dt(model, dt, spikes, "spikes")
     counts, trial_ids, known_seed = _given_counts(spikes, network, step_length)
     run = prepare(
         model, network, duration=counts[0].n_steps * step_length, dt=step_length, stimulus=stimulus, trials=trial_ids,
@@ -215,24 +217,20 @@ def prepare(
     given: list[GivenSpikes] | None = None,
 ) -> Run:
     """Checks everything against everything; what it returns is valid."""
-    if not isinstance(model, Model):
-        raise TypeError(f"model must be a model such as BernoulliGLM(), got {model!r}")
-    if not isinstance(network, Network):
-        raise TypeError(f"network must be a Network, got {type(network).__name__}; see Network.from_dense and its kin")
-    model.check_size(network.n)
-    if network.receptor is not None:
-        raise ValueError(f"network: {type(model).__name__} has no receptors, but the network's synapses name them")
-    step_length = _dt(model, dt, initial_state)
+    check_pieces(model, network)
+    step_length = _dt(model, dt, initial_state, "initial_state")
     n_steps = steps("duration", duration, step_length, minimum=1)
     warm_up = steps("equilibration", equilibration, step_length)
     trial_ids = _trials(trials)
-    seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1) if seed is None else _seed(seed)
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
+    seed = seed_number("seed", seed)
     wanted = _record(record)
-    if dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
+    dtype = float_dtype(dtype).name
     parts = stimulus_parts(stimulus)
 
     delay, delays = network.delay_steps(step_length)
+    _check_memory(model, network, delays, delay, step_length, n_steps, trial_ids.size, wanted, dtype)
     model_params, model_arrays = model.to_wire(step_length)
     params: dict[str, Any] = {
         "n": network.n,
@@ -275,7 +273,6 @@ def prepare(
             arrays[f"clamp.{j}.count"] = spikes.count
     params["first_step"] = first_step
     _add_stimuli(params, arrays, parts, model, network, step_length, first_step + warm_up + n_steps, trial_ids.size)
-    _check_memory(model, network, delays, delay, n_steps, trial_ids.size, wanted, dtype)
     return Run(
         model, network, tuple(parts), step_length, first_step + warm_up, warm_up, n_steps, trial_ids, seed, wanted,
         dtype, params, arrays,
@@ -305,55 +302,66 @@ def _add_stimuli(
         if part.channel is not None:
             if part.channel not in number_of:
                 known = ", ".join(map(repr, number_of)) or "none"
-                raise ValueError(f"channel must be a stimulus kernel of the model ({known}), got {part.channel!r}")
+                raise ValueError(f"channel must be a stimulus kernel of the model ({known}), got {shown(part.channel)}")
             entry["channel"] = number_of[part.channel]
         params["stimuli"].append(entry)
         arrays |= {f"stimulus.{j}.{key}": x for key, x in own.items()}
 
 
-def _dt(model: Model, dt: float | None, earlier: Any) -> float:
-    import_known = _provenance_of(earlier).get("dt")
-    if dt is None:
-        dt = import_known if import_known is not None else getattr(model, "default_dt", 0.1)
-    value = number("dt", dt, "positive")
-    if import_known is not None and value != import_known:
-        raise ValueError(f"dt must be that of the given dataset, {import_known} ms, got {value} ms")
-    if isinstance(model, Model):
-        model.check_dt(value)
-    return value
+def check_pieces(model: Any, network: Any) -> None:
+    """An error if the one is no model, the other no network, or they do not fit."""
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be a model such as BernoulliGLM(), got {shown(model)}")
+    if not isinstance(network, Network):
+        raise TypeError(
+            f"network must be a Network, got {shown(network)} of type {type(network).__name__}; see Network.from_dense"
+            " and its kin"
+        )
+    model.check_size(network.n)
+    if network.receptor is not None:
+        name = type(model).__name__
+        raise ValueError(
+            f"network must have no receptors for a {name}, got synapses with receptors {network.receptors}"
+        )
 
 
-def _provenance_of(earlier: Any) -> dict[str, Any]:
-    if hasattr(earlier, "attrs"):
+def _dt(model: Model, dt: float | None, earlier: Any, name: str) -> float:
+    known: float | None = None
+    if hasattr(earlier, "data_vars"):
         from .dataset import provenance
 
-        return provenance(earlier)
-    return {}
+        known = provenance(earlier, name)["dt"]
+    if dt is None:
+        dt = model.default_dt if known is None else known
+    value = number("dt", dt, "positive")
+    if known is not None and value != known:
+        raise ValueError(f"dt must be that of the dataset given as {name}, {known} ms, got {value} ms")
+    model.check_dt(value)
+    return value
 
 
 def _trials(trials: Any) -> NDArray[np.int64]:
     if isinstance(trials, int | np.integer) and not isinstance(trials, bool):
-        return np.arange(whole_number("trials", trials, 1), dtype=np.int64)
-    ids = np.asarray(trials)
-    if isinstance(trials, str) or ids.dtype.kind not in "iu" or ids.ndim != 1:
-        raise TypeError(f"trials must be a whole number or a sequence of them, got {trials!r}")
-    if ids.size == 0 or ids.min() < 0 or ids.max() >= 2**32 or np.unique(ids).size != ids.size:
-        raise ValueError(f"trials must be distinct numbers >= 0, at least one, got {trials!r}")
+        count = whole_number("trials", trials, 1)
+        if count > MOST_TRIALS:
+            raise ValueError(f"trials must be at most 2**32, got {count}")
+        check_memory("trials", 100.0 * count, f"{count} trials")
+        return np.arange(count, dtype=np.int64)
+    ids = as_array("trials", trials)
+    if ids.ndim != 1 or (ids.dtype.kind not in "iu" and ids.size):
+        raise TypeError(f"trials must be a whole number or a sequence of them, got {shown(trials)}")
+    if ids.size == 0 or ids.min() < 0 or ids.max() >= MOST_TRIALS or np.unique(ids).size != ids.size:
+        raise ValueError(f"trials must be at least one, different, and in 0..2**32 - 1, got {shown(trials)}")
     return ids.astype(np.int64)
 
 
-def _seed(seed: Any) -> int:
-    value = whole_number("seed", seed)
-    if value >= 2**63:
-        raise ValueError(f"seed must be less than 2**63, got {value}")
-    return value
-
-
 def _record(record: Any) -> tuple[str, ...]:
+    if not isinstance(record, str | Iterable):
+        raise TypeError(f"record must be a name or several of {RECORDABLE}, got {shown(record)}")
     names = (record,) if isinstance(record, str) else tuple(record)
     for name in names:
-        if name not in RECORDABLE and name != "mean_rate":
-            raise ValueError(f"record must be from {RECORDABLE}, got {name!r}")
+        if not isinstance(name, str) or name not in (*RECORDABLE, "mean_rate"):
+            raise ValueError(f"record must be from {RECORDABLE}, got {shown(name)}")
     return tuple(dict.fromkeys(names))
 
 
@@ -382,12 +390,16 @@ def _initial_state(
         arrays |= {f"state.{name}": x for name, x in state.items()}
         return first_step, None
     if not isinstance(given, Mapping) or set(given) not in ({"spikes"}, {"activation"}):
-        what = sorted(given) if isinstance(given, Mapping) else type(given).__name__
-        raise ValueError(f"initial_state must be a dataset, {{'spikes': ...}} or {{'activation': ...}}, got {what}")
+        what = f"a dict of {sorted(map(str, given))}" if isinstance(given, Mapping) else shown(given)
+        problem = ValueError if isinstance(given, Mapping) else TypeError
+        raise problem(f"initial_state must be a dataset, {{'spikes': ...}} or {{'activation': ...}}, got {what}")
     if "activation" in given:
         if not isinstance(model, ActivationModel) and getattr(model, "activation_tau", None) is None:
-            raise ValueError(f"initial_state: {type(model).__name__} has no synaptic activation")
-        activation = numbers("initial_state['activation']", given["activation"])
+            raise ValueError(
+                f"initial_state must be a dataset or {{'spikes': ...}} for a {type(model).__name__}, which has no"
+                " synaptic activation, got {'activation': ...}"
+            )
+        activation = numbers("initial_state['activation']", given["activation"], each="neuron")
         if activation.shape not in ((network.n,), (1, network.n), (trials.size, network.n)):
             raise ValueError(
                 f"initial_state['activation'] must have shape ({network.n},) or ({trials.size}, {network.n}), got"
@@ -398,33 +410,45 @@ def _initial_state(
         return 0, None
     counts = _counts("initial_state['spikes']", given["spikes"], network.n)
     if counts.shape[0] not in (1, trials.size):
-        raise ValueError(f"initial_state['spikes'] must have one trial or {trials.size}, got {counts.shape[0]}")
+        raise ValueError(
+            f"initial_state['spikes'] must have one trial or as many as the run ({trials.size}), got shape"
+            f" {counts.shape}"
+        )
     latest_last = [GivenSpikes.from_counts(x[::-1]) for x in counts]
     return 0, latest_last * trials.size if len(latest_last) == 1 else latest_last
 
 
 def _counts(name: str, values: ArrayLike, n: int) -> NDArray[np.int64]:
     """Spike counts as (trial, time, neuron)."""
-    array = np.asarray(values)
-    if array.dtype == object or array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be numbers, got an array of dtype {array.dtype}")
+    array = as_array(name, values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers, got {shown(values)} of dtype {array.dtype}")
+    shape = array.shape
     if array.ndim == 2:
         array = array[None]
     if array.ndim != 3 or array.shape[2] != n or 0 in array.shape:
-        raise ValueError(f"{name} must have shape (time, {n}) or (trial, time, {n}), got {np.shape(values)}")
-    counts = array.astype(np.int64)
-    if (counts < 0).any() or (counts != array).any():
-        raise ValueError(f"{name} must be spike counts, whole numbers >= 0")
-    return counts
+        raise ValueError(f"{name} must have shape (time, {n}) or (trial, time, {n}) and not be empty, got {shape}")
+    good = (array >= 0) & (array < 2**31)
+    if array.dtype.kind == "f":
+        good &= np.where(good, array, 0.5) % 1 == 0
+    if not good.all():
+        trial, time, neuron = (int(k) for k in np.argwhere(~good)[0])
+        raise ValueError(
+            f"{name} must be spike counts, whole numbers >= 0, got {array[trial, time, neuron]} (trial {trial}, step"
+            f" {time}, neuron {neuron})"
+        )
+    return array.astype(np.int64)
 
 
 def _given_counts(spikes: Any, network: Network, dt: float) -> tuple[list[GivenSpikes], NDArray[np.int64], int | None]:
     if hasattr(spikes, "data_vars"):
         from .dataset import provenance
 
-        about = provenance(spikes)
+        about = provenance(spikes, "spikes")
         if spikes.sizes.get("neuron") != network.n:
-            raise ValueError(f"spikes must be of {network.n} neurons, got {spikes.sizes.get('neuron')}")
+            raise ValueError(f"spikes must be of {network.n} neurons, got a dataset of {spikes.sizes.get('neuron')}")
+        if "spike_time" not in spikes or int(about["n_steps"]) < 1:
+            raise ValueError(f"spikes must hold the spikes of at least one step, got {list(spikes.data_vars)}")
         step = np.rint((spikes.spike_time.values - about["t_start"]) / dt).astype(np.int64) - 1
         trial, neuron = spikes.spike_trial.values, spikes.spike_neuron.values
         ids = np.asarray(spikes.trial.values, dtype=np.int64)
@@ -440,6 +464,7 @@ def _check_memory(
     network: Network,
     delays: Any,
     delay: int,
+    dt: float,
     n_steps: int,
     trials: int,
     record: tuple[str, ...],
@@ -447,31 +472,17 @@ def _check_memory(
 ) -> None:
     size = np.dtype(dtype).itemsize
     longest = delay if delays is None or not delays.size else int(delays.max())
-    state = network.n * trials * (size * (12 + longest) + 64)
+    state = network.n * trials * (size * (12 + longest + model.memory_steps(dt)) + 64)
     recorded = sum(name in RECORDABLE for name in record) * n_steps * network.n * trials * size
     available = available_memory()
     # What is recorded passes through a piece at a time; it exists twice while the dataset is put together.
     if state + 2 * recorded > available:
         raise ValueError(
-            f"duration, trials and record ask for about {(state + 2 * recorded) / 2**30:.1f} GiB ({n_steps} steps x"
-            f" {network.n} neurons x {trials} trials), but only {available / 2**30:.1f} GiB of memory are available;"
-            " record less, run fewer trials at once, or go on from the final state in several runs"
+            f"duration, trials and record must be small enough for the available memory of {available / 2**30:.1f} GiB,"
+            f" got {n_steps} steps x {network.n} neurons x {trials} trials, which need about"
+            f" {(state + 2 * recorded) / 2**30:.3g} GiB; record less, run fewer trials at once, or go on from the final"
+            " state in several runs"
         )
-
-
-def available_memory() -> int:
-    """Bytes of memory that can still be used; a guess of 8 GiB where the system does not tell."""
-    try:
-        with Path("/proc/meminfo").open() as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return 8 << 30
 
 
 def _advance(run: Run, progress: bool | None) -> "xarray.Dataset":
@@ -491,12 +502,16 @@ def _advance(run: Run, progress: bool | None) -> "xarray.Dataset":
     return build(run, recording, state, interrupted)
 
 
+def check_progress(progress: Any) -> None:
+    """TypeError if `progress` is not what a progress bar takes."""
+    if progress is not None and not isinstance(progress, bool):
+        raise TypeError(f"progress must be True, False or None, got {shown(progress)}")
+
+
 def progress_bar(progress: bool | None, total: float, what: str) -> Any:
     """A bar in ms of simulated time; None shows one in a terminal or notebook, after a second."""
     from tqdm.auto import tqdm
 
-    if progress not in (None, True, False):
-        raise TypeError(f"progress must be True, False or None, got {progress!r}")
     return tqdm(
         total=total,
         desc=what,

@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .parameters import Parameters, number, numbers, option, parameterised, quantity, whole_number
+from .limits import MOST_STEPS, check_memory
+from .parameters import (
+    Parameters,
+    as_array,
+    number,
+    numbers,
+    option,
+    parameterised,
+    quantity,
+    seed_number,
+    shown,
+)
 
 if TYPE_CHECKING:
     from .network import Network
@@ -55,11 +66,15 @@ class Stimulus(Parameters):
         if start is not None and stop is not None and stop <= start:
             raise ValueError(f"stop must be later than start = {start} ms, got {stop} ms")
         if self.channel is not None and not isinstance(self.channel, str):
-            raise TypeError(f"channel must be the name of a stimulus kernel, got {self.channel!r}")
-        if isinstance(self.targets, list | tuple):
-            object.__setattr__(self, "targets", np.asarray(self.targets))
-        if isinstance(self.targets, np.ndarray) and self.targets.dtype == object:
-            raise TypeError(f"{TARGETS}; got an array of dtype object")
+            raise TypeError(f"channel must be the name of a stimulus kernel, got {shown(self.channel)}")
+        if self.targets is not None and not isinstance(self.targets, str):
+            targets = as_array("targets", self.targets)
+            if (targets.dtype.kind not in "biuU" and targets.size) or targets.ndim > 1:
+                raise TypeError(
+                    "targets must be None, the name of a group, labels, a boolean mask or indices, got"
+                    f" {shown(self.targets)} of dtype {targets.dtype}"
+                )
+            object.__setattr__(self, "targets", targets)
 
     def __add__(self, other: "Stimulus | StimulusSum") -> "StimulusSum":
         if not isinstance(other, Stimulus | StimulusSum):
@@ -77,7 +92,7 @@ class Stimulus(Parameters):
         if self.targets is not None:
             indices = network.indices(self.targets)
             if indices.size == 0:
-                raise ValueError(f"targets must hold at least one neuron, got {self.targets!r}")
+                raise ValueError(f"targets must hold at least one neuron, got {shown(self.targets)}")
             arrays["neurons"] = indices.astype(np.int32)
             reached = indices.size
         for name in ("start", "stop"):
@@ -89,7 +104,7 @@ class Stimulus(Parameters):
             value = arrays.get(name)
             if value is not None and value.size != reached:
                 raise ValueError(
-                    f"{name} must be one number or have one value per target ({reached}), got {value.size}"
+                    f"{name} must be one number or have one value per target ({reached}), got shape {value.shape}"
                 )
         return params, arrays
 
@@ -139,7 +154,7 @@ class StimulusSum:
 class ConstantStimulus(Stimulus):
     """The same drive all the time: ``strength`` for ``start <= t < stop``."""
 
-    strength: float = quantity(default=1.0, description="what is added to the drive", varies=True)
+    strength: float = quantity(default=1.0, description="what is added to the drive", varies=True, each="target")
     start: float = _start()
     stop: float | None = _stop()
     targets: Any = _targets()
@@ -154,7 +169,9 @@ class ConstantStimulus(Stimulus):
 class RegularStimulus(Stimulus):
     """Regular pulses: on while ``((t - start) mod period) < duration``."""
 
-    strength: float = quantity(default=1.0, description="what is added to the drive while on", varies=True)
+    strength: float = quantity(
+        default=1.0, description="what is added to the drive while on", varies=True, each="target"
+    )
     period: float = quantity(unit="ms", description="time from pulse to pulse", range="positive")
     duration: float = quantity(unit="ms", description="length of a pulse", range="positive")
     start: float = _start()
@@ -171,7 +188,9 @@ class RegularStimulus(Stimulus):
 class PoissonStimulus(Stimulus):
     """Pulses that begin at the times of a Poisson process and last ``duration``; overlapping pulses do not add up."""
 
-    strength: float = quantity(default=1.0, description="what is added to the drive while on", varies=True)
+    strength: float = quantity(
+        default=1.0, description="what is added to the drive while on", varies=True, each="target"
+    )
     mean_interval: float = quantity(unit="ms", description="mean time between pulses", range="positive")
     duration: float = quantity(unit="ms", description="length of a pulse", range="positive")
     intervals: str = option(
@@ -192,9 +211,9 @@ class PoissonStimulus(Stimulus):
     def _validate(self) -> None:
         super()._validate()
         if self.intervals not in ("exponential", "poisson"):
-            raise ValueError(f"intervals must be 'exponential' or 'poisson', got {self.intervals!r}")
+            raise ValueError(f"intervals must be 'exponential' or 'poisson', got {shown(self.intervals)}")
         if self.seed is not None:
-            whole_number("seed", self.seed)
+            object.__setattr__(self, "seed", seed_number("seed", self.seed))
 
     def _describe(self, params: Any, arrays: Any, network: Any, dt: float, steps: int, trials: int) -> None:
         params |= {"kind": "pulses", "mean_interval": self.mean_interval, "duration": self.duration}
@@ -208,7 +227,7 @@ class PoissonStimulus(Stimulus):
 class SinStimulus(Stimulus):
     """A sine wave: ``amplitude * sin(2 pi (t - start) / period + phase) + baseline`` for ``start <= t < stop``."""
 
-    amplitude: float = quantity(default=1.0, description="amplitude", varies=True)
+    amplitude: float = quantity(default=1.0, description="amplitude", varies=True, each="target")
     period: float = quantity(unit="ms", description="period", range="positive")
     phase: float = quantity(default=0.0, unit="rad", description="phase at start")
     baseline: float = quantity(default=0.0, description="what is added besides the wave")
@@ -221,10 +240,6 @@ class SinStimulus(Stimulus):
     def strength(self) -> Any:
         """Another name of the amplitude."""
         return self.amplitude
-
-    def to_wire(self, network: "Network", dt: float, steps: int, trials: int) -> Wire:
-        params, arrays = super().to_wire(network, dt, steps, trials)
-        return params, arrays
 
     def _describe(self, params: Any, arrays: Any, network: Any, dt: float, steps: int, trials: int) -> None:
         params |= {"kind": "sine", "period": self.period, "phase": self.phase, "baseline": 0.0}
@@ -249,7 +264,7 @@ class ArrayStimulus(Stimulus):
     """
 
     data: Any = option(kind="array_like or path of a .npy or .nc file", description="the numbers")
-    strength: float = quantity(default=1.0, description="factor of all numbers", varies=True)
+    strength: float = quantity(default=1.0, description="factor of all numbers", varies=True, each="target")
     dt: float = quantity(unit="ms", description="time between two numbers", range="positive")
     weights: Any = option(default=None, kind="array_like of shape (channel, target), or None", description="see above")
     start: float = _start()
@@ -258,8 +273,7 @@ class ArrayStimulus(Stimulus):
 
     def _validate(self) -> None:
         super()._validate()
-        data = _load(self.data) if isinstance(self.data, str | Path) else self.data
-        data = numbers("data", data)
+        data = numbers("data", _load(self.data) if isinstance(self.data, str | Path) else self.data)
         if data.ndim not in (1, 2, 3) or data.size == 0:
             raise ValueError(
                 "data must have shape (time,), (time, target) or (trial, time, target) and not be empty, got"
@@ -302,7 +316,7 @@ class FunctionStimulus(Stimulus):
     function: Callable[[Any], Any] = option(
         kind="callable", description="f(t): takes an array of times, or one time at a time, and returns numbers"
     )
-    strength: float = quantity(default=1.0, description="factor of the function", varies=True)
+    strength: float = quantity(default=1.0, description="factor of the function", varies=True, each="target")
     targets: Any = _targets()
     channel: str | None = _channel()
 
@@ -312,6 +326,7 @@ class FunctionStimulus(Stimulus):
             raise TypeError(f"function must be callable, got {self.function!r}")
 
     def _describe(self, params: Any, arrays: Any, network: Any, dt: float, steps: int, trials: int) -> None:
+        check_memory("duration", 40.0 * steps, f"{steps} steps of a FunctionStimulus")
         t = np.arange(steps) * dt
         try:
             values = np.asarray(self.function(t), dtype=float)
@@ -320,7 +335,7 @@ class FunctionStimulus(Stimulus):
         if values.shape != t.shape:
             values = np.array([number("function(t)", self.function(float(x))) for x in t])
         params |= {"kind": "series", "dt": dt}
-        arrays["data"] = numbers("function(t)", values)
+        arrays["data"] = numbers("function(t)", values, each="step")
         self._put(params, arrays, "strength", self.strength)
 
     def to_dict(self) -> dict[str, Any]:
@@ -334,20 +349,24 @@ class SpikeStimulus(Stimulus):
 
     times: Any = option(kind="array_like, shape (spike,)", description="times of the spikes [ms]")
     neurons: Any = option(kind="array_like of int, shape (spike,)", description="the neuron that each one reaches")
-    strength: Any = quantity(default=1.0, description="what each spike adds: one number, or one per spike", varies=True)
+    strength: Any = quantity(default=1.0, description="what each spike adds", varies=True, each="spike")
     channel: str | None = _channel()
     targets = None
 
     def _validate(self) -> None:
         super()._validate()
-        times = numbers("times", self.times, "nonnegative")
-        neurons = np.asarray(self.neurons)
+        times = numbers("times", self.times, "nonnegative", each="spike")
+        neurons = as_array("neurons", self.neurons)
         if neurons.dtype.kind not in "iu" and neurons.size:
-            raise TypeError(f"neurons must be whole numbers, got an array of dtype {neurons.dtype}")
+            raise TypeError(f"neurons must be whole numbers, got {shown(self.neurons)} of dtype {neurons.dtype}")
         if times.ndim != 1 or neurons.shape != times.shape:
-            raise ValueError(f"times and neurons must be 1-d and equally long, got {times.shape} and {neurons.shape}")
+            raise ValueError(
+                f"times and neurons must be 1-d and equally long, got shapes {times.shape} and {neurons.shape}"
+            )
         if isinstance(self.strength, np.ndarray) and self.strength.shape != times.shape:
-            raise ValueError(f"strength must be one number or one per spike ({times.size}), got {self.strength.size}")
+            raise ValueError(
+                f"strength must be one number or one per spike ({times.size}), got shape {self.strength.shape}"
+            )
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "neurons", neurons.astype(np.int64))
 
@@ -355,8 +374,9 @@ class SpikeStimulus(Stimulus):
         if self.neurons.size and (self.neurons.min() < 0 or self.neurons.max() >= network.n):
             bad = self.neurons[(self.neurons < 0) | (self.neurons >= network.n)][0]
             raise ValueError(f"neurons must lie in 0..{network.n - 1}, got {bad}")
-        step = np.floor(self.times / dt + 1e-6).astype(np.int64)
+        step = np.floor(np.minimum(self.times / dt, MOST_STEPS) + 1e-6).astype(np.int64)
         order = np.lexsort((self.neurons, step))
+        order = order[step[order] < steps]
         weight = np.broadcast_to(self.strength, step.shape)[order]
         arrays = {
             "step": step[order],
@@ -370,8 +390,8 @@ class SpikeStimulus(Stimulus):
 class PoissonInput(Stimulus):
     """Independent Poisson spikes into each target: ``weight`` times a Poisson count of mean ``rate * dt`` per step."""
 
-    rate: float = quantity(unit="Hz", description="rate of the spikes", range="nonnegative", varies=True)
-    weight: float = quantity(default=1.0, description="what each spike adds to the drive", varies=True)
+    rate: float = quantity(unit="Hz", description="rate of the spikes", range="nonnegative", varies=True, each="target")
+    weight: float = quantity(default=1.0, description="what each spike adds to the drive", varies=True, each="target")
     start: float = _start()
     stop: float | None = _stop()
     targets: Any = _targets()
@@ -391,7 +411,7 @@ class NoiseCurrent(Stimulus):
     process of stationary standard deviation ``sigma`` and correlation time ``tau``, stationary from the first step on.
     """
 
-    sigma: float = quantity(unit="1", description="standard deviation", range="nonnegative", varies=True)
+    sigma: float = quantity(unit="1", description="standard deviation", range="nonnegative", varies=True, each="target")
     tau: float = quantity(
         default=0.0, unit="ms", description="correlation time; 0 for white noise", range="nonnegative"
     )
@@ -406,13 +426,13 @@ class NoiseCurrent(Stimulus):
 
 
 def stimulus_parts(stimulus: Any) -> list[Stimulus]:
-    """The single stimuli of None, a stimulus, a sum or a sequence of stimuli."""
+    """The single stimuli of None, a stimulus or a sum of stimuli."""
     if stimulus is None:
         return []
     if isinstance(stimulus, Stimulus | StimulusSum):
         return [part for one in stimulus.parts() for part in one.parts()]
     raise TypeError(
-        f"stimulus must be a stimulus or a sum of stimuli (a + b), got {type(stimulus).__name__}: {stimulus!r}"
+        f"stimulus must be a stimulus or a sum of stimuli (a + b), got {type(stimulus).__name__}: {shown(stimulus)}"
     )
 
 
@@ -422,7 +442,10 @@ def _load(path: str | Path) -> NDArray[Any]:
     if not file.is_file():
         raise ValueError(f"data must be an array or the path of a file, got {str(path)!r}, which is no file")
     if file.suffix == ".npy":
-        return np.asarray(np.load(file, allow_pickle=False))
+        try:
+            return np.asarray(np.load(file, allow_pickle=False))
+        except (ValueError, EOFError):
+            raise ValueError(f"data must be a .npy file of numbers, got {str(path)!r}, which is not") from None
     if file.suffix == ".nc":
         import xarray
 

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .models.base import Model
 from .network import Network
-from .parameters import number, numbers, whole_number
-from .simulate import GivenSpikes, Run, prepare, progress_bar
-from .stimulus import Stimulus, StimulusSum
+from .parameters import as_array, number, numbers, seed_number, shown, whole_number
+from .simulate import GivenSpikes, Run, check_pieces, check_progress, prepare, progress_bar
+from .stimulus import Stimulus, StimulusSum, stimulus_parts
 
 if TYPE_CHECKING:
     import xarray
@@ -94,20 +94,22 @@ def tune(
     """
     import xarray
 
-    if not isinstance(model, Model):
-        raise TypeError(f"model must be a model such as BernoulliGLM(), got {model!r}")
-    if not isinstance(network, Network):
-        raise TypeError(f"network must be a Network, got {type(network).__name__}")
+    check_pieces(model, network)
+    check_progress(progress)
+    stimulus_parts(stimulus)
     goal = _target(target, network.n)
     per_neuron = isinstance(goal, np.ndarray)
     n_epochs = whole_number("epochs", epochs, 1)
     rate_of_learning = number("learning_rate", learning_rate, "positive")
+    if not isinstance(parameters, str | Iterable):
+        raise TypeError(f"parameters must be names, got {shown(parameters)}")
     names = [parameters] if isinstance(parameters, str) else list(parameters)
     if not names:
-        raise ValueError("parameters must name at least one parameter, got none")
+        raise ValueError(f"parameters must name at least one parameter, got {shown(parameters)}")
     state = _State(model, stimulus)
     values = {name: state.get(name, network.n if per_neuron else None) for name in names}
-    base_seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else whole_number("seed", seed)
+    base_seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed_number("seed", seed)
+    seed_number("seed + epochs", base_seed + n_epochs)
 
     adam = _Adam(rate_of_learning)
     history: dict[str, list[Any]] = {"loss": [], "rate": [], **{name: [] for name in names}}
@@ -145,9 +147,9 @@ def tune(
 
 
 def _target(target: ArrayLike, n: int) -> Value:
-    if np.ndim(target) == 0:
+    if as_array("target", target).ndim == 0:
         return number("target", target, "positive")
-    rates = numbers("target", target, "positive")
+    rates = numbers("target", target, "positive", each="neuron")
     if rates.shape != (n,):
         raise ValueError(f"target must be one rate or one per neuron ({n}), got shape {rates.shape}")
     return rates
@@ -167,11 +169,11 @@ class _State:
 
     def _owner(self, name: str) -> tuple[Any, str, int | None]:
         if not isinstance(name, str):
-            raise TypeError(f"parameters must be names, got {name!r}")
+            raise TypeError(f"parameters must be names, got {shown(name)}")
         if not name.startswith("stimulus."):
             return self.model, name, None
         if self.stimulus is None:
-            raise ValueError(f"parameters: {name!r} needs a stimulus, got None")
+            raise ValueError(f"parameters must be of the model where there is no stimulus, got {name!r}")
         _, *middle, last = name.split(".")
         if isinstance(self.stimulus, Stimulus) and not middle:
             return self.stimulus, last, None

@@ -19,10 +19,16 @@ class Model(Parameters):
         for name in self.units():
             value = getattr(self, name)
             if isinstance(value, np.ndarray) and value.size != n:
-                raise ValueError(f"{name} must have one value per neuron ({n}), got {value.size}")
+                raise ValueError(
+                    f"{name} must be one number or have one value per neuron ({n}), got shape {value.shape}"
+                )
 
     def check_dt(self, dt: float) -> None:
         """ValueError if `dt` is too long for the model; overridden where there is a limit."""
+
+    def memory_steps(self, dt: float) -> int:
+        """Steps of the past that a neuron's state keeps; a ValueError where that is too long. Overridden by models."""
+        return 1
 
     def channels(self) -> dict[str, Any]:
         """Kernels of stimulus channels by name."""

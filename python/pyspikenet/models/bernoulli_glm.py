@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from ..kernels import lags
 from ..parameters import parameterised, quantity
 from .base import Model
 
@@ -46,3 +47,7 @@ class BernoulliGLM(Model):
     beta: float = quantity(default=0.5, unit="1/ms", description="decay rate of the relative refractory kernel")
     r: float = quantity(default=1.0, description="scale of the coupling", varies=True)
     b: float = quantity(default=0.0, description="background drive", varies=True)
+
+    def memory_steps(self, dt: float) -> int:
+        refractory = lags("abs_ref_scale + rel_ref_scale", self.abs_ref_scale + self.rel_ref_scale, dt)
+        return refractory + lags("coupling_window", self.coupling_window, dt)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import ExponentialKernel, Kernel
-from ..parameters import option, parameterised, quantity
+from ..parameters import option, parameterised, quantity, shown
 from .base import Model
 
 NONLINEARITIES = ("exp", "sigmoid", "softplus", "relu", "identity")
@@ -16,6 +16,8 @@ EMISSIONS = ("bernoulli", "poisson", "threshold")
 FUNCTIONS = frozenset(
     ["exp", "expm1", "log", "log1p", "sqrt", "abs", "tanh", "sin", "cos", "max", "min", "sigmoid", "relu", "softplus"]
 )
+LONGEST_EXPRESSION = 1000
+LARGEST = 1.7976931348623157e308
 
 
 @parameterised
@@ -80,27 +82,38 @@ class Cascade(Model):
 
     def _validate(self) -> None:
         if not isinstance(self.nonlinearity, str):
-            raise TypeError(f"nonlinearity must be a str, got {self.nonlinearity!r}")
+            raise TypeError(f"nonlinearity must be a name or an expression in g, got {shown(self.nonlinearity)}")
         if self.nonlinearity not in NONLINEARITIES:
             check_expression("nonlinearity", self.nonlinearity)
         if self.emission not in EMISSIONS:
-            raise ValueError(f"emission must be one of {', '.join(EMISSIONS)}, got {self.emission!r}")
+            raise ValueError(f"emission must be one of {', '.join(EMISSIONS)}, got {shown(self.emission)}")
         if not isinstance(self.coupling, Kernel):
-            raise TypeError(f"coupling must be a Kernel, got {self.coupling!r}")
+            raise TypeError(f"coupling must be a Kernel, got {shown(self.coupling)}")
         if self.self_kernel is not None and not isinstance(self.self_kernel, Kernel):
-            raise TypeError(f"self_kernel must be a Kernel or None, got {self.self_kernel!r}")
+            raise TypeError(f"self_kernel must be a Kernel or None, got {shown(self.self_kernel)}")
         if isinstance(self.self_kernel, ExponentialKernel) and self.self_kernel.window is None:
             raise ValueError("self_kernel must end: give its window in ms, got ExponentialKernel(window=None)")
         if self.stimulus_kernels is not None:
             if not isinstance(self.stimulus_kernels, Mapping):
-                raise TypeError(f"stimulus_kernels must be a dict of kernels, got {self.stimulus_kernels!r}")
+                raise TypeError(f"stimulus_kernels must be a dict of kernels, got {shown(self.stimulus_kernels)}")
             for name, kernel in self.stimulus_kernels.items():
+                if not isinstance(name, str):
+                    raise TypeError(f"stimulus_kernels must have names as keys, got {name!r}")
                 if not isinstance(kernel, Kernel):
-                    raise TypeError(f"stimulus_kernels[{name!r}] must be a Kernel, got {kernel!r}")
+                    raise TypeError(f"stimulus_kernels[{name!r}] must be a Kernel, got {shown(kernel)}")
+            object.__setattr__(self, "stimulus_kernels", dict(self.stimulus_kernels))
 
     def check_dt(self, dt: float) -> None:
         if self.activation_tau is not None and dt > self.activation_tau:
             raise ValueError(f"dt must not exceed activation_tau = {self.activation_tau} ms, got {dt} ms")
+
+    def memory_steps(self, dt: float) -> int:
+        kernels: list[Kernel] = [*self.channels().values()]
+        if self.activation_tau is None:
+            kernels.append(self.coupling)
+        if self.self_kernel is not None:
+            kernels.append(self.self_kernel)
+        return 1 + sum(kernel.length(dt) for kernel in kernels)
 
     def channels(self) -> dict[str, Any]:
         return dict(self.stimulus_kernels or {})
@@ -108,7 +121,7 @@ class Cascade(Model):
     def to_wire(self, dt: float) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         numbers, arrays = super().to_wire(dt)
         if self.nonlinearity not in NONLINEARITIES:
-            numbers["nonlinearity"] = self.nonlinearity.replace("**", "^")
+            numbers["nonlinearity"] = check_expression("nonlinearity", self.nonlinearity)
         if self.activation_tau is None:
             more, given = self.coupling.to_wire("coupling", dt)
             numbers |= more
@@ -118,10 +131,10 @@ class Cascade(Model):
         return numbers, arrays
 
 
-def check_expression(name: str, text: str) -> None:
-    """ValueError with the place marked if `text` is anything but arithmetic in g and known functions."""
+def check_expression(name: str, text: str) -> str:
+    """`text` in Julia's spelling; a ValueError marks the place where it is not arithmetic in g and known functions."""
 
-    def refuse(node: ast.AST | None, why: str) -> None:
+    def refuse(node: ast.AST, why: str) -> None:
         column = getattr(node, "col_offset", 0)
         raise ValueError(
             f"{name} must be one of {', '.join(NONLINEARITIES)} or an expression in g, got {text!r}: {why}\n"
@@ -129,24 +142,38 @@ def check_expression(name: str, text: str) -> None:
         )
 
     try:
+        if len(text) > LONGEST_EXPRESSION:
+            raise ValueError(f"longer than {LONGEST_EXPRESSION} characters")
         tree = ast.parse(text.replace("^", "**"), mode="eval")
-    except (SyntaxError, ValueError) as problem:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         raise ValueError(
-            f"{name} must be one of {', '.join(NONLINEARITIES)} or an expression in g, got {text!r}: {problem}"
+            f"{name} must be one of {', '.join(NONLINEARITIES)} or an expression in g, got {shown(text)}: {problem}"
         ) from None
     operators = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UAdd, ast.USub)
+    called: set[ast.AST] = set()
     for node in ast.walk(tree.body):
         if isinstance(node, ast.Name):
-            if node.id != "g" and node.id not in FUNCTIONS:
+            if node in called:
+                continue
+            if node.id in FUNCTIONS:
+                refuse(node, f"{node.id} is a function: write {node.id}(g)")
+            if node.id != "g":
                 refuse(node, f"unknown name {node.id!r}")
         elif isinstance(node, ast.Call):
             if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
                 refuse(node, "only known functions can be called")
+            several = getattr(node.func, "id", "") in ("max", "min")
+            if len(node.args) < 1 + several or (len(node.args) > 1 and not several):
+                refuse(node, f"{ast.unparse(node.func)} takes {'two or more values' if several else 'one value'}")
+            called.add(node.func)
         elif isinstance(node, ast.Constant):
             if isinstance(node.value, bool) or not isinstance(node.value, int | float):
                 refuse(node, f"{node.value!r} is not a number")
+            elif not abs(node.value) <= LARGEST:
+                refuse(node, "the number is too large")
         elif isinstance(node, ast.BinOp | ast.UnaryOp):
             if not isinstance(node.op, operators):
                 refuse(node, "only + - * / ^ are known")
         elif not isinstance(node, ast.operator | ast.unaryop | ast.expr_context):
             refuse(node, f"a {type(node).__name__} is not arithmetic")
+    return ast.unparse(tree).replace("**", "^")

@@ -1,5 +1,6 @@
 """PoissonGLM."""
 
+from ..kernels import lags
 from ..parameters import parameterised, quantity
 from .base import Model
 
@@ -29,3 +30,6 @@ class PoissonGLM(Model):
     history: float = quantity(default=20.0, unit="ms", description="length of the coupling kernel", range="positive")
     r: float = quantity(default=0.025, description="scale of the coupling", varies=True)
     b: float = quantity(default=0.001, description="background drive", varies=True)
+
+    def memory_steps(self, dt: float) -> int:
+        return lags("history", self.history, dt)
