@@ -166,6 +166,13 @@ def save(dataset: xarray.Dataset, path: str | os.PathLike[str]) -> None:
 
     The file is complete or not there: it is written beside its place and then moved.
 
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        What :func:`simulate` or :func:`drive` returned.
+    path : str or Path
+        Where to write.
+
     Raises
     ------
     ValueError
@@ -180,7 +187,8 @@ def save(dataset: xarray.Dataset, path: str | os.PathLike[str]) -> None:
             import zarr  # noqa: F401
         except ImportError:
             raise ImportError("Zarr stores need the package zarr; install pyspikenet[zarr]") from None
-        dataset.to_zarr(target, mode="w")
+        # Version 2 of the format has a specification for text of fixed length, version 3 none yet.
+        dataset.to_zarr(target, mode="w", zarr_format=2, consolidated=True)
     elif target.suffix == ".nc":
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
@@ -202,6 +210,11 @@ def _compressed(dataset: xarray.Dataset) -> dict[Any, dict[str, Any]]:
 
 def load(path: str | os.PathLike[str]) -> xarray.Dataset:
     """Reads a dataset that :func:`save` wrote, into memory.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where it is.
 
     Raises
     ------

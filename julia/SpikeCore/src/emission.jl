@@ -14,11 +14,11 @@ struct Threshold end
 
 # False for NaN as well.
 @inline admissible(::Bernoulli, mu) = (mu >= 0) & (mu <= 1)
-@inline admissible(::Poisson, mu) = (mu >= 0) & (mu <= 1_000_000)
+@inline admissible(::Poisson, mu) = (mu >= 0) & (mu <= 10_000)
 @inline admissible(::Threshold, mu) = (mu - mu) == 0
 
 requirement(::Bernoulli) = "a probability in [0, 1]; take a smaller dt or weaker input"
-requirement(::Poisson) = "an expected count in [0, 1e6]; take a smaller dt or weaker input"
+requirement(::Poisson) = "an expected count in [0, 10000]; take a smaller dt or weaker input"
 requirement(::Threshold) = "a finite number"
 
 spike_count(::Union{Bernoulli,Threshold}, mu, u, source::Source, index, step) = 1

@@ -38,6 +38,9 @@ function Run(params::Dict{String,Any}, arrays::Dict{String,Any})
     return Run{T,W,typeof(neurons)}(setup, neurons)
 end
 
+# Below this a thread would wait for the others longer than it works.
+const NEURONS_PER_THREAD = 512
+
 function Setup(::Type{T}, ::Type{W}, blueprint::Blueprint{T}, params::Dict{String,Any}, arrays::Dict{String,Any}, n::Int,
                dt::Float64) where {T,W}
     seed = UInt64(required(params, "seed", Int))
@@ -47,7 +50,7 @@ function Setup(::Type{T}, ::Type{W}, blueprint::Blueprint{T}, params::Dict{Strin
     length(blueprint.coupling_gain) in (1, n) || fail("r must have one value, or one per neuron")
     stimuli = Stimuli(T, params, arrays, dt, n, trial_ids)
     threads = clamp(required(params, "threads", Int), 1, Threads.nthreads())
-    ranges = blocks(n, length(trial_ids) >= threads ? 1 : threads)
+    ranges = blocks(n, length(trial_ids) >= threads ? 1 : min(threads, cld(n, NEURONS_PER_THREAD)))
     projections = Projection{T,W}[]
     for (j, d) in enumerate(get(params, "projections", Any[])::Vector)
         push!(projections, build_projection(T, W, required(d, "delay", Int), owned_by("projection.$j.", arrays), n,

@@ -3,7 +3,7 @@
 
 function small_network(n; seed=1, delays=false)
     source = S.Source(seed, 0x00009999, 0)
-    dense = [i != j && S.uniform(Float64, S.draw(source, n * i + j, 0)) < 0.2 ?
+    dense = [i != j && S.uniform(Float64, S.draw(source, n * i + j, 0)) < 12 / n ?
              round(32 * S.normal(source, n * i + j, 8)) / 16 : 0.0 for i in 0:n-1, j in 0:n-1]
     offset, target, weight, delay = Int64[0], Int32[], Float64[], Int32[]
     for i in 1:n
@@ -83,7 +83,7 @@ end
 end
 
 @testset "threads, pieces, batches" begin
-    n = 300
+    n = 1200
     _, network = small_network(n; delays=true)
     whole = spikes(request(n, network)..., [500])
     @test length(whole) > 1000
@@ -123,7 +123,7 @@ end
     model = merge(GLM, Dict{String,Any}("theta" => -5.0))
     _, network = small_network(60)
     for threads in (1, 4)
-        params, arrays = request(300, small_network(300)[2]; model=model, threads=threads)
+        params, arrays = request(1200, small_network(1200)[2]; model=model, threads=threads)
         params["dt"] = 2.0
         id = handle("open", params, arrays)[1]
         failure = try
