@@ -90,7 +90,7 @@ def short(job):
 
 def run(job):
     """The records that a script prints; none, with its last words, if it fails."""
-    threads = next((option.split("=")[1] for option in job if option.startswith("--threads=")), "1")
+    threads = next((option.split("=")[1] for option in job[2:] if option.startswith("--threads=")), "1")
     environment = os.environ | {f"{pool}_NUM_THREADS": threads for pool in POOLS}
     start = time.perf_counter()
     try:

@@ -105,6 +105,10 @@ def targets(records, cells, rates):
     for peer, least in (("brian2", 2), ("numba", 1)):
         for n in sorted(cells):
             ratio(n, (peer, 1, ""), least)
+    for n in sorted(cells):  # what the loop would be judged by, were it alone
+        if ("numba", 1, "") in cells[n] and OURS in cells[n]:
+            value = cells[n]["numba", 1, ""][1]["wall_s"] / cells[n][OURS][1]["julia_s"]
+            row(f"W1, N = {n}: our step loop alone against the numba loop", value, ">= 1", value >= 1)
     two = (OURS[0], 2, OURS[2])
     if two in cells.get(5000, {}) and OURS in cells[5000]:
         value = cells[5000][OURS][0] / cells[5000][two][0]
