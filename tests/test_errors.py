@@ -384,7 +384,7 @@ NETWORKS: list[Case] = [
     ("combine with and without delays", lambda: psn.Network.combine([NET, edges(delay=1.0)]), ValueError,
      r"networks must all have delays or none.*, got delay one step, delay 1.0 ms"),
     ("new weights", lambda: NET.with_weights([1.0]), ValueError, r"weight must be .*per synapse \(3\), got shape \(1,\)"),
-    ("matrix beyond memory", lambda: edges(n=10**9).to_dense(), ValueError, r"n must be small enough.*1000000000 x 10000"),
+    ("matrix beyond memory", lambda: edges(n=10**6).to_dense(), ValueError, r"n must be small enough.*1000000 x 1000000"),
     ("offset", lambda: psn.Network(n=2, offset=np.array([0, 2, 1]), target=np.zeros(1, np.int32), weight=np.ones(1)),
      ValueError, r"offset must rise from 0 to the number of synapses \(1\), got array\(\[0, 2, 1\]\)"),
     ("target", lambda: psn.Network(n=1, offset=np.array([0, 1]), target=np.ones(1, np.int32), weight=np.ones(1)),

@@ -47,15 +47,33 @@ class SpikeAccessor:
         return self.t_stop - self.t_start
 
     def trains(self, trial: int | None = None) -> list[NDArray[np.float64]]:
-        """Spike times [ms] of every neuron, in one trial (default: the first)."""
+        """Spike times [ms] of every neuron, in one trial (default: the first).
+
+        Parameters
+        ----------
+        trial : int, optional
+            Number of the trial; default the first.
+        """
         return analysis.trains(self._ds, trial)
 
     def raster(self, bin: float | None = None) -> xarray.DataArray:
-        """Whether each neuron fired in each bin [ms], default one step: bool, ``(trial, time, neuron)``."""
+        """Whether each neuron fired in each bin [ms], default one step: bool, ``(trial, time, neuron)``.
+
+        Parameters
+        ----------
+        bin : float, optional
+            Length of a bin [ms], a multiple of dt; default one step.
+        """
         return self.counts(self.dt if bin is None else bin) > 0
 
     def counts(self, bin: float | None = None) -> xarray.DataArray:
-        """Spike counts ``(trial, time, neuron)`` in bins [ms]; without `bin`, in all ``(trial, neuron)``."""
+        """Spike counts ``(trial, time, neuron)`` in bins [ms]; without `bin`, in all ``(trial, neuron)``.
+
+        Parameters
+        ----------
+        bin : float, optional
+            Length of a bin [ms], a multiple of dt; default: all time.
+        """
         return analysis.counts(self._ds, bin)
 
     def rates(self) -> xarray.DataArray:
@@ -71,15 +89,35 @@ class SpikeAccessor:
         return analysis.cv(self._ds)
 
     def fano_factor(self, bin: float) -> xarray.DataArray:
-        """Variance over mean of the counts in bins [ms], over bins and trials, ``(neuron,)``."""
+        """Variance over mean of the counts in bins [ms], over bins and trials, ``(neuron,)``.
+
+        Parameters
+        ----------
+        bin : float
+            Length of a bin [ms], a multiple of dt.
+        """
         return analysis.fano_factor(self._ds, bin)
 
     def psth(self, bin: float, neurons: Any = None) -> xarray.DataArray:
-        """Rate over time [Hz] in bins [ms], mean over trials and the chosen neurons (default: all)."""
+        """Rate over time [Hz] in bins [ms], mean over trials and the chosen neurons (default: all).
+
+        Parameters
+        ----------
+        bin : float
+            Length of a bin [ms], a multiple of dt.
+        neurons : str or array_like, optional
+            A group name, a boolean mask or positions; default all.
+        """
         return analysis.psth(self._ds, bin, neurons)
 
     def correlation(self, bin: float) -> xarray.DataArray:
-        """Pearson correlation of counts in bins [ms] between neurons, ``(neuron, neuron_2)``; NaN for silent ones."""
+        """Pearson correlation of counts in bins [ms] between neurons, ``(neuron, neuron_2)``; NaN for silent ones.
+
+        Parameters
+        ----------
+        bin : float
+            Length of a bin [ms], a multiple of dt.
+        """
         return analysis.correlation(self._ds, bin)
 
     def split(self) -> list[xarray.Dataset]:
@@ -87,19 +125,39 @@ class SpikeAccessor:
         return analysis.split(self._ds)
 
     def plot_raster(self, **kwargs: Any) -> "Axes":
-        """See :func:`pyspikenet.plot.raster`."""
+        """See :func:`pyspikenet.plot.raster`.
+
+        Parameters
+        ----------
+        **kwargs
+            Passed on.
+        """
         from . import plot
 
         return plot.raster(self._ds, **kwargs)
 
     def plot_rates(self, **kwargs: Any) -> "Axes":
-        """See :func:`pyspikenet.plot.rates`."""
+        """See :func:`pyspikenet.plot.rates`.
+
+        Parameters
+        ----------
+        **kwargs
+            Passed on.
+        """
         from . import plot
 
         return plot.rates(self._ds, **kwargs)
 
     def plot_psth(self, bin: float, **kwargs: Any) -> "Axes":
-        """See :func:`pyspikenet.plot.psth`."""
+        """See :func:`pyspikenet.plot.psth`.
+
+        Parameters
+        ----------
+        bin : float
+            Length of a bin [ms], a multiple of dt.
+        **kwargs
+            Passed on.
+        """
         from . import plot
 
         return plot.psth(self._ds, bin, **kwargs)

@@ -25,7 +25,15 @@ def _trial_position(dataset: xarray.Dataset) -> NDArray[np.int64]:
 
 
 def trains(dataset: xarray.Dataset, trial: int | None = None) -> list[NDArray[np.float64]]:
-    """Spike times [ms] of every neuron in one trial, by its number; default the first."""
+    """Spike times [ms] of every neuron in one trial, by its number; default the first.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    trial : int, optional
+        Number of the trial; default the first.
+    """
     ids = dataset.trial.values
     chosen = ids[0] if trial is None else trial
     if chosen not in ids:
@@ -42,6 +50,13 @@ def counts(dataset: xarray.Dataset, bin: float | None = None) -> xarray.DataArra
 
     The coordinate ``time`` is the end of each bin; time that does not fill a bin is left out. A spike at the time t of
     the end of its step belongs to the bin that ends at t.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    bin : float, optional
+        Length of a bin [ms], a multiple of dt; default: all time.
     """
     start, stop, dt = _span(dataset)
     n_trials, n = dataset.sizes["trial"], dataset.sizes["neuron"]
@@ -64,14 +79,26 @@ def counts(dataset: xarray.Dataset, bin: float | None = None) -> xarray.DataArra
 
 
 def rates(dataset: xarray.Dataset) -> xarray.DataArray:
-    """Mean rate of each neuron in each trial [Hz]."""
+    """Mean rate of each neuron in each trial [Hz].
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    """
     start, stop, _ = _span(dataset)
     result = counts(dataset) * (1000.0 / (stop - start)) if stop > start else counts(dataset) * np.nan
     return result.rename("rate").assign_attrs(units="Hz")
 
 
 def isi(dataset: xarray.Dataset) -> xarray.Dataset:
-    """Intervals between successive spikes of the same neuron in the same trial [ms]."""
+    """Intervals between successive spikes of the same neuron in the same trial [ms].
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    """
     neuron, trial, time = (dataset[f"spike_{name}"].values for name in ("neuron", "trial", "time"))
     order = np.lexsort((time, neuron, trial))
     same = (np.diff(neuron[order]) == 0) & (np.diff(trial[order]) == 0)
@@ -85,7 +112,13 @@ def isi(dataset: xarray.Dataset) -> xarray.Dataset:
 
 
 def cv(dataset: xarray.Dataset) -> xarray.DataArray:
-    """Standard deviation over mean of the intervals of each neuron in each trial; NaN below two intervals."""
+    """Standard deviation over mean of the intervals of each neuron in each trial; NaN below two intervals.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    """
     intervals = isi(dataset)
     n = dataset.sizes["neuron"]
     ids = np.asarray(dataset.trial.values)
@@ -103,7 +136,15 @@ def cv(dataset: xarray.Dataset) -> xarray.DataArray:
 
 
 def fano_factor(dataset: xarray.Dataset, bin: float) -> xarray.DataArray:
-    """Variance over mean of the counts of each neuron, over bins of `bin` ms and trials; NaN for silent neurons."""
+    """Variance over mean of the counts of each neuron, over bins of `bin` ms and trials; NaN for silent neurons.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    bin : float
+        Length of a bin [ms], a multiple of dt.
+    """
     binned = counts(dataset, bin)
     with np.errstate(invalid="ignore", divide="ignore"):
         return (binned.var(("trial", "time")) / binned.mean(("trial", "time"))).rename("fano_factor")
@@ -112,7 +153,14 @@ def fano_factor(dataset: xarray.Dataset, bin: float) -> xarray.DataArray:
 def psth(dataset: xarray.Dataset, bin: float, neurons: Any = None) -> xarray.DataArray:
     """Rate over time [Hz] in bins of `bin` ms, mean over trials and neurons.
 
-    `neurons` chooses some of them: a group name, a boolean mask or positions.
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    bin : float
+        Length of a bin [ms], a multiple of dt.
+    neurons : str or array_like, optional
+        A group name, a boolean mask or positions; default all.
     """
     binned = counts(dataset, bin)
     if neurons is not None:
@@ -122,7 +170,15 @@ def psth(dataset: xarray.Dataset, bin: float, neurons: Any = None) -> xarray.Dat
 
 
 def correlation(dataset: xarray.Dataset, bin: float) -> xarray.DataArray:
-    """Pearson correlation of the counts in bins of `bin` ms between neurons, over bins and trials."""
+    """Pearson correlation of the counts in bins of `bin` ms between neurons, over bins and trials.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    bin : float
+        Length of a bin [ms], a multiple of dt.
+    """
     binned = counts(dataset, bin)
     flat = binned.values.reshape(-1, binned.sizes["neuron"]).astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -132,7 +188,13 @@ def correlation(dataset: xarray.Dataset, bin: float) -> xarray.DataArray:
 
 
 def split(dataset: xarray.Dataset) -> list[xarray.Dataset]:
-    """The datasets of the networks that were combined, each with its neurons counted from 0 again."""
+    """The datasets of the networks that were combined, each with its neurons counted from 0 again.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    """
     from .dataset import ATTRIBUTE, provenance
 
     if "network" not in dataset.coords:

@@ -218,7 +218,17 @@ def mexican_hat(
 
 
 def ring(cls: "type[Network]", n: int, *, weight: ArrayLike = 1.0, delay: ArrayLike | None = None) -> "Network":
-    """A ring of `n` neurons, each connected to both neighbours (networkx ``cycle_graph``)."""
+    """A ring of `n` neurons, each connected to both neighbours (networkx ``cycle_graph``).
+
+    Parameters
+    ----------
+    n : int
+        Number of neurons.
+    weight : float or array_like, default 1.0
+        One weight, or one per synapse in the order of (pre, post).
+    delay : float or array_like, optional
+        Delays in ms; default one step of the simulation.
+    """
     size = whole_number("n", n, 1)
     _check_size("n", size, 2 * size, extra=500)
     return _regular(cls, "cycle_graph", weight, delay, size)
@@ -232,7 +242,19 @@ def ladder(
     weight: ArrayLike = 1.0,
     delay: ArrayLike | None = None,
 ) -> "Network":
-    """Two rows of `rungs` neurons, connected like a ladder, by default a closed one (networkx ``ladder_graph``)."""
+    """Two rows of `rungs` neurons, connected like a ladder, by default a closed one (networkx ``ladder_graph``).
+
+    Parameters
+    ----------
+    rungs : int
+        Half the number of neurons.
+    circular : bool, default True
+        Whether the last rung is connected to the first.
+    weight : float or array_like, default 1.0
+        One weight, or one per synapse in the order of (pre, post).
+    delay : float or array_like, optional
+        Delays in ms; default one step of the simulation.
+    """
     name = "circular_ladder_graph" if flag("circular", circular) else "ladder_graph"
     size = whole_number("rungs", rungs, 3 if circular else 1)
     _check_size("rungs", 2 * size, 6 * size, extra=500)
@@ -249,7 +271,23 @@ def small_world(
     delay: ArrayLike | None = None,
     seed: int | None = None,
 ) -> "Network":
-    """A Watts-Strogatz network: a ring with `k` neighbours each, rewired with probability `p`, in both directions."""
+    """A Watts-Strogatz network: a ring with `k` neighbours each, rewired with probability `p`, in both directions.
+
+    Parameters
+    ----------
+    n : int
+        Number of neurons.
+    k : int
+        Neighbours of each neuron on the ring, half on either side; even.
+    p : float
+        Probability in [0, 1] that an edge is rewired.
+    weight : float or array_like, default 1.0
+        One weight, or one per synapse in the order of (pre, post).
+    delay : float or array_like, optional
+        Delays in ms; default one step of the simulation.
+    seed : int, optional
+        Seed; default: drawn afresh.
+    """
     size, neighbours = whole_number("n", n, 1), whole_number("k", k)
     if neighbours > size or neighbours % 2:
         raise ValueError(f"k must be even, half on either side, and at most n = {size}, got {k}")

@@ -14,7 +14,13 @@ class Kernel(Parameters):
     """Base of the kernels. Lag 0 is the step after the spike (coupling, self) or the step itself (stimulus)."""
 
     def values(self, dt: float) -> NDArray[np.float64]:
-        """The kernel at lags 0, dt, 2 dt, ... as an array."""
+        """The kernel at lags 0, dt, 2 dt, ... as an array.
+
+        Parameters
+        ----------
+        dt : float
+            Length of a step [ms].
+        """
         raise TypeError(f"{type(self).__name__} has no end and cannot be an array")
 
     def length(self, dt: float) -> int:
@@ -92,7 +98,13 @@ class RaisedCosineKernel(Kernel):
         object.__setattr__(self, "weights", array)
 
     def basis(self, dt: float) -> NDArray[np.float64]:
-        """The bumps, shape (lag, bump)."""
+        """The bumps, shape (lag, bump).
+
+        Parameters
+        ----------
+        dt : float
+            Length of a step [ms].
+        """
         low, high = math.log(self.first_peak + self.offset), math.log(self.last_peak + self.offset)
         peaks, spacing = np.linspace(low, high, len(self.weights), retstep=True)
         end = math.exp(high + 2 * float(spacing)) - self.offset

@@ -1,8 +1,8 @@
 """Networks: sparse connectivity with weights and delays, compressed by presynaptic neuron."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -223,8 +223,13 @@ class Network:
     def from_scipy(cls, weights: "scipy.sparse.csr_array[Any] | scipy.sparse.spmatrix[Any]", **kwargs: Any) -> Self:
         """A network from a SciPy sparse matrix or array ``W[pre, post]`` of any format; stored zeros are synapses.
 
-        `kwargs` are ``delay`` (one number, or one per stored entry in row-major order), ``labels``, ``groups`` and
-        ``dtype`` as in :meth:`from_edges`.
+        Parameters
+        ----------
+        weights : scipy.sparse matrix or array, shape (n, n)
+            Weights; several entries of the same place are added up.
+        **kwargs
+            ``delay`` (one number, or one per stored entry in row-major order), ``labels``, ``groups`` and ``dtype`` as
+            in :meth:`from_edges`.
         """
         if not hasattr(weights, "tocsr"):
             raise TypeError(f"weights must be a SciPy sparse matrix, got {shown(weights)}")
@@ -244,8 +249,10 @@ class Network:
         ----------
         graph : networkx.Graph or any of its kin
             Its nodes, in their order, are the neurons; their names become labels.
-        weight, delay : str
-            Edge attributes to use; a missing weight is 1. `delay` (in ms) must be there if it is named.
+        weight : str, default "weight"
+            Edge attribute with the weight; where it is missing, the weight is 1.
+        delay : str, optional
+            Edge attribute with the delay in ms; all edges must have it. Default: delays of one step.
         **kwargs
             ``groups`` and ``dtype`` as in :meth:`from_edges`.
         """
@@ -275,7 +282,7 @@ class Network:
         )
 
     @classmethod
-    def from_file(cls, path: str | Path, **kwargs: Any) -> Self:
+    def from_file(cls, path: "str | os.PathLike[str]", **kwargs: Any) -> Self:
         """A network from a file.
 
         ``.npy``: a dense matrix ``W[pre, post]``. ``.npz``: what :meth:`save` wrote, or a SciPy sparse matrix.
@@ -283,14 +290,25 @@ class Network:
         ``receptor`` where there are any; neurons are numbers from 0, or names, which become labels in the
         order of their names.
 
-        `kwargs` are passed to :meth:`from_dense`, :meth:`from_scipy` or :meth:`from_edges`.
+        Parameters
+        ----------
+        path : str or Path
+            Where the file is.
+        **kwargs
+            Passed to :meth:`from_dense`, :meth:`from_scipy` or :meth:`from_edges`.
         """
         from . import files
 
         return files.read_network(cls, file_path(path), **kwargs)
 
-    def save(self, path: str | Path) -> None:
-        """Writes the network to an ``.npz`` file that :meth:`from_file` reads back unchanged."""
+    def save(self, path: "str | os.PathLike[str]") -> None:
+        """Writes the network to an ``.npz`` file that :meth:`from_file` reads back unchanged.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to write.
+        """
         from . import files
 
         files.write_network(self, file_path(path))
@@ -309,6 +327,11 @@ class Network:
 
         Neurons keep their order; :attr:`network` tells where each came from, and so does the coordinate ``network`` of
         a dataset, whose ``ds.spk.split()`` separates them again. Groups of the same name are joined.
+
+        Parameters
+        ----------
+        networks : sequence of Network
+            The networks, in their order.
         """
         parts = list(networks) if isinstance(networks, Iterable) else [networks]
         wrong = [x for x in parts if not isinstance(x, Network)]
@@ -391,7 +414,13 @@ class Network:
         return scipy.sparse.csr_array((self.weight, self.target, self.offset), shape=(self.n, self.n))
 
     def indices(self, who: Any) -> NDArray[np.int64]:
-        """Sorted indices of neurons given as a group name, a boolean mask, labels or indices."""
+        """Sorted indices of neurons given as a group name, a boolean mask, labels or indices.
+
+        Parameters
+        ----------
+        who : str or array_like
+            The neurons.
+        """
         if isinstance(who, str):
             if who not in self.groups:
                 known = ", ".join(sorted(self.groups)) or "none"
@@ -408,22 +437,46 @@ class Network:
         return np.unique(neuron_indices("targets", chosen, self.n))
 
     def with_groups(self, **groups: ArrayLike) -> "Network":
-        """The same network with more named groups (indices or boolean masks); arrays are shared, not copied."""
+        """The same network with more named groups (indices or boolean masks); arrays are shared, not copied.
+
+        Parameters
+        ----------
+        **groups : array_like
+            Indices or a boolean mask by name.
+        """
         return self._changed(groups=self.groups | groups)
 
     def with_labels(self, labels: ArrayLike) -> "Network":
-        """The same network with other names of neurons; arrays are shared, not copied."""
+        """The same network with other names of neurons; arrays are shared, not copied.
+
+        Parameters
+        ----------
+        labels : array_like, shape (n,)
+            Names of the neurons.
+        """
         return self._changed(labels=labels)
 
     def with_weights(self, weight: ArrayLike) -> "Network":
-        """The same synapses with other weights, in the order of :attr:`pre` and :attr:`post`."""
+        """The same synapses with other weights, in the order of :attr:`pre` and :attr:`post`.
+
+        Parameters
+        ----------
+        weight : float or array_like, shape (n_synapses,)
+            Weights.
+        """
         return self._changed(weight=_per_synapse("weight", weight, self.n_synapses, self.weight.dtype))
 
     def _changed(self, **changes: Any) -> "Network":
         return Network(**{name: getattr(self, name) for name in PARTS} | changes)
 
     def delay_steps(self, dt: float) -> tuple[int, NDArray[np.int32] | None]:
-        """Delays in steps of `dt` ms: one for all synapses, or an array; a ValueError if they are not whole steps."""
+        """Delays in steps of `dt` ms: one for all synapses, or an array; a ValueError if they are not whole steps.
+
+        Parameters
+        ----------
+        dt : float
+            Length of a step [ms].
+        """
         if self.delay is None:
             return 1, None
         if not isinstance(self.delay, np.ndarray):

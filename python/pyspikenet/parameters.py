@@ -201,7 +201,13 @@ class Parameters:
         """Checks beyond single numbers; overridden where there are any."""
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some parameters changed; an unknown name is a TypeError."""
+        """A copy with some parameters changed; an unknown name is a TypeError.
+
+        Parameters
+        ----------
+        **changes
+            New values by name.
+        """
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
     @classmethod

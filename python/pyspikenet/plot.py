@@ -81,7 +81,17 @@ def raster(
 
 
 def rates(dataset: xarray.Dataset, *, bins: int = 30, ax: "Axes | None" = None) -> "Axes":
-    """A histogram of the mean rates of the neurons, over trials, with a line at their mean."""
+    """A histogram of the mean rates of the neurons, over trials, with a line at their mean.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    bins : int, default 30
+        Number of bars.
+    ax : matplotlib Axes, optional
+        Where to draw; default a new figure.
+    """
     ax = _axes(ax, (5, 3.5))
     values = analysis.rates(dataset).mean("trial")
     edges = np.histogram_bin_edges(values, bins=bins).tolist()
@@ -101,7 +111,19 @@ def rates(dataset: xarray.Dataset, *, bins: int = 30, ax: "Axes | None" = None) 
 
 
 def psth(dataset: xarray.Dataset, bin: float, *, neurons: Any = None, ax: "Axes | None" = None) -> "Axes":
-    """Rate over time in bins of `bin` ms, mean over trials and neurons: one line per group, or of chosen `neurons`."""
+    """Rate over time in bins of `bin` ms, mean over trials and neurons: one line per group, or of chosen `neurons`.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dataset of spikes.
+    bin : float
+        Length of a bin [ms], a multiple of dt.
+    neurons : str or array_like, optional
+        A group name, a boolean mask or positions; default all.
+    ax : matplotlib Axes, optional
+        Where to draw; default a new figure.
+    """
     ax = _axes(ax, (7, 3.5))
     groups = _groups(dataset) if neurons is None else {}
     chosen = list(groups.items()) or [("", neurons)]
@@ -116,7 +138,15 @@ def psth(dataset: xarray.Dataset, bin: float, *, neurons: Any = None, ax: "Axes 
 
 
 def weights(network: "Network", *, ax: "Axes | None" = None) -> "Axes":
-    """The matrix of weights, presynaptic neurons in rows; blue excites, red inhibits."""
+    """The matrix of weights, presynaptic neurons in rows; blue excites, red inhibits.
+
+    Parameters
+    ----------
+    network : Network
+        The network, of at most 4000 neurons.
+    ax : matplotlib Axes, optional
+        Where to draw; default a new figure.
+    """
     ax = _axes(ax, (5.5, 4.5))
     if network.n > 4000:
         raise ValueError(f"network has {network.n} neurons, too many to draw as a matrix; the limit is 4000")
