@@ -1,7 +1,8 @@
 """Installs the other simulators from PyPI, each into an environment of its own below ``.benchmarks/``.
 
 ``PYSPIKENET_PEERS`` may name a folder that holds them already, as ``venv-<peer>``. A peer that cannot be installed is
-reported and left out. ``python benchmarks/setup_peers.py [peer ...]``
+reported and left out. With PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu pip takes the small PyTorch, without
+CUDA. ``python benchmarks/setup_peers.py [peer ...]``
 """
 
 import os
@@ -15,7 +16,7 @@ PEERS = {
     "brian2": [["brian2==2.9.0", "numpy==1.26.4", "cython", "setuptools"]],
     "nest": [["nest-simulator==3.10.0", "numpy"]],
     "spikeometric": [
-        ["torch==2.13.0", "numpy==1.23.5", "--extra-index-url", "https://download.pytorch.org/whl/cpu"],
+        ["torch==2.13.0", "numpy==1.23.5"],
         ["torch-geometric==2.8.1", "numpy==1.23.5"],
         ["spikeometric==1.0.3", "numpy==1.23.5"],
     ],
