@@ -1,7 +1,7 @@
 """Installs the other simulators from PyPI, each into an environment of its own below ``.benchmarks/``.
 
 ``PYSPIKENET_PEERS`` may name a folder that holds them already, as ``venv-<peer>``. A peer that cannot be installed is
-reported and left out. With PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu pip takes the small PyTorch, without
+reported and left out. With PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu pip takes the PyTorch without
 CUDA. ``python benchmarks/setup_peers.py [peer ...]``
 """
 
