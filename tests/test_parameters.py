@@ -158,6 +158,7 @@ def test_arguments_of_one_name_mean_one_thing() -> None:
     # Edge attributes of a graph are named, and every constructor takes its own kind of matrix.
     meant = {("weight", "Network.from_networkx"), ("delay", "Network.from_networkx"), ("weights", "Network.from_scipy")}
     meant |= {("trials", "tune"), ("weight", "Network.random"), ("initial_state", "drive")}
+    meant |= {("labels", "Network.with_labels")}
     seen: dict[str, dict[str, str]] = {}
     for name, function in FUNCTIONS.items():
         for p in inspect.signature(function).parameters.values():
