@@ -399,7 +399,7 @@ GENERATORS: list[Case] = [
     ("too dense for Dale", lambda: psn.Network.normal(n=4, sparsity=0.4), ValueError,
      r"sparsity must be in \[0.5, 1\], got 0.4"),
     ("sparsity above one", lambda: psn.Network.normal(n=4, sparsity=1.1), ValueError,
-     r"sparsity must be in \[0, 1\], got 1.1"),
+     r"sparsity must be in \[0.5, 1\], got 1.1"),
     ("std negative", lambda: psn.Network.normal(n=4, std=-1), ValueError, r"std must be zero or positive, got -1"),
     ("inhibitory fraction", lambda: psn.Network.normal(n=4, inhibitory=0.2), ValueError, r"inhibitory must be 0.5.*got 0.2"),
     ("glorot of a string", lambda: psn.Network.normal(n=4, glorot="no"), TypeError, r"glorot must be True or F.*got 'no'"),

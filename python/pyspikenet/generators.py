@@ -115,8 +115,8 @@ def normal(
     """
     size = _even(n)
     mean, std = number("mean", mean), number("std", std, "nonnegative")
-    density = 1 - number("sparsity", sparsity, "probability")
-    if density > 0.5:
+    density = 1 - number("sparsity", sparsity)
+    if not 0 <= density <= 0.5:
         raise ValueError(f"sparsity must be in [0.5, 1], got {sparsity}")
     if number("inhibitory", inhibitory, "probability") != 0.5:
         raise ValueError(f"inhibitory must be 0.5: neurons come in pairs of either kind, got {inhibitory}")
