@@ -514,6 +514,8 @@ def test_a_state_must_come_from_the_same_model_network_trials_and_dt(monkeypatch
         psn.simulate(GLM, NET, **from_state | {"trials": 1})
     with pytest.raises(ValueError, match=r"dt must be that of the dataset given as initial_state, 1.0 ms, got 0.5 ms"):
         psn.simulate(GLM, NET, dt=0.5, **from_state)
+    with pytest.raises(ValueError, match=r"dtype must be that of .* initial_state, float64, got float32"):
+        psn.simulate(GLM, NET, dtype="float32", **from_state)
     with pytest.raises(ValueError, match=r"equilibration must be 0 with an initial_state, got 5"):
         psn.simulate(GLM, NET, equilibration=5, **from_state)
     stateless = earlier.drop_vars([name for name in earlier.data_vars if str(name).startswith("final_")])

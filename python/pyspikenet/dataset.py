@@ -133,7 +133,7 @@ def provenance(dataset: xarray.Dataset, name: str = "dataset") -> dict[str, Any]
 
 
 def saved_state(
-    dataset: xarray.Dataset, model: str, network: Network, trials: NDArray[np.int64]
+    dataset: xarray.Dataset, model: str, network: Network, trials: NDArray[np.int64], dtype: str
 ) -> tuple[int, dict[str, NDArray[Any]]]:
     """The next step, and the final state of a dataset, checked against the run that is to go on from it."""
     about = provenance(dataset)
@@ -148,6 +148,8 @@ def saved_state(
         )
     if about["trials"] != trials.tolist():
         raise ValueError(f"initial_state must have the trials {trials.tolist()}, got {about['trials']}")
+    if about["dtype"] != dtype:
+        raise ValueError(f"dtype must be that of the dataset given as initial_state, {about['dtype']}, got {dtype}")
     state = {
         str(name).removeprefix("final_").replace("_", "."): np.ascontiguousarray(variable.values)
         for name, variable in dataset.data_vars.items()

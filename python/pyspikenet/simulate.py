@@ -385,7 +385,7 @@ def _initial_state(
     if hasattr(given, "data_vars"):
         from .dataset import saved_state
 
-        first_step, state = saved_state(given, type(model).__name__, network, trials)
+        first_step, state = saved_state(given, type(model).__name__, network, trials, params["dtype"])
         params["initial"] = "saved"
         arrays |= {f"state.{name}": x for name, x in state.items()}
         return first_step, None
