@@ -22,7 +22,7 @@ function wait!(b::Barrier)
         while b.generation[] == generation && !b.broken[]
             ccall(:jl_cpu_pause, Cvoid, ())
             GC.safepoint()
-            (spins += 1) > 2000 && ccall(:sched_yield, Cint, ())
+            (spins += 1) > 400 && ccall(:sched_yield, Cint, ())
         end
     end
     return !b.broken[]

@@ -11,9 +11,10 @@ const NEXT_SESSION = Ref(1)
 - `info`: version of Julia and of SpikeCore, threads, process id.
 - `echo`: gives back what it got.
 - `open`: makes a run (see session.jl) and returns the number of its session.
-- `advance`: `session`, `steps`; returns the spikes of these steps and what else is recorded.
+- `advance`: `session`, `steps`; returns the spikes of these steps and what else is recorded; with `state` = true also the
+  state after them, as arrays whose names begin with `state.`.
 - `state`: the state between two steps, and mean rates where asked for.
-- `close`: forgets the session.
+- `close`: forgets the session; with `collect` = true its memory is given back at once.
 Every inconsistency is a `SpikeCoreError`; it ends that call and, in `advance`, that session, never another one.
 """
 function handle(method::String, params::Dict{String,Any}, arrays::Dict{String,Any})
@@ -63,6 +64,11 @@ function advance_session(params, arrays)
     recorded = Dict{String,Any}("spike_step" => step, "spike_neuron" => neuron, "trial_pointer" => pointer)
     setup.record_drive && (recorded["drive"] = setup.drive_record)
     setup.record_rate && (recorded["rate"] = setup.rate_record)
+    if get(params, "state", false)
+        for (name, x) in session_state(params, arrays)[2]
+            recorded[string("state.", name)] = x
+        end
+    end
     return result, recorded
 end
 
@@ -109,7 +115,7 @@ end
 
 function close_session(params, arrays)
     delete!(SESSIONS, get(params, "session", 0))
-    GC.gc(get(params, "collect", false))        # mapped arrays are given back when they are collected
+    get(params, "collect", false) && GC.gc()    # mapped arrays are given back when they are collected
     return Dict{String,Any}(), NOTHING
 end
 

@@ -33,8 +33,9 @@ end
     whole = spikes(request(n, network; trials=0:1)..., [400])
     params, arrays = request(n, network; trials=0:1)
     id = handle("open", params, arrays)[1]
-    handle("advance", Dict{String,Any}("session" => id["session"], "steps" => 150), EMPTY)
+    _, recorded = handle("advance", Dict{String,Any}("session" => id["session"], "steps" => 150, "state" => true), EMPTY)
     about, state = handle("state", id, EMPTY)
+    @test all(recorded["state.$name"] == x for (name, x) in state)
     @test about["step"] == 150
     again, more = request(n, network; trials=0:1, first_step=150, initial="saved")
     merge!(more, Dict{String,Any}("state.$name" => x for (name, x) in state))
