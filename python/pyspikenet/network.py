@@ -421,11 +421,21 @@ class Network:
         who : str or array_like
             The neurons.
         """
+        return np.unique(self.positions(who))
+
+    def positions(self, who: Any) -> NDArray[np.int64]:
+        """Indices of neurons as in :meth:`indices`, but in the order in which they are given, repeated where they are.
+
+        Parameters
+        ----------
+        who : str or array_like
+            The neurons.
+        """
         if isinstance(who, str):
             if who not in self.groups:
                 known = ", ".join(sorted(self.groups)) or "none"
                 raise ValueError(f"targets must be a group of the network ({known}), got {who!r}")
-            return np.unique(self.groups[who])
+            return self.groups[who]
         chosen = as_array("targets", who)
         if chosen.dtype.kind == "U":
             if self.labels is None:
@@ -433,8 +443,8 @@ class Network:
             missing = chosen[~np.isin(chosen, self.labels)]
             if missing.size:
                 raise ValueError(f"targets must be labels of the network, got {str(missing.flat[0])!r}, which is none")
-            return np.flatnonzero(np.isin(self.labels, chosen))
-        return np.unique(neuron_indices("targets", chosen, self.n))
+            return np.concatenate([np.empty(0, np.int64), *(np.flatnonzero(self.labels == x) for x in chosen.ravel())])
+        return neuron_indices("targets", chosen, self.n)
 
     def with_groups(self, **groups: ArrayLike) -> "Network":
         """The same network with more named groups (indices or boolean masks); arrays are shared, not copied.

@@ -37,7 +37,7 @@ def _targets() -> Any:
     return option(
         default=None,
         kind="None, str or array_like",
-        description=f"{TARGETS}; a strength given as an array has one value per target, in the order of the neurons",
+        description=f"{TARGETS}; a strength given as an array has one value per target, in the same order",
     )
 
 
@@ -90,11 +90,12 @@ class Stimulus(Parameters):
         arrays: dict[str, NDArray[Any]] = {}
         reached = network.n
         if self.targets is not None:
-            indices = network.indices(self.targets)
-            if indices.size == 0:
+            given = network.positions(self.targets)
+            if given.size == 0:
                 raise ValueError(f"targets must hold at least one neuron, got {shown(self.targets)}")
+            indices, order = np.unique(given, return_index=True)
             arrays["neurons"] = indices.astype(np.int32)
-            reached = indices.size
+            reached = given.size
         for name in ("start", "stop"):
             value = getattr(self, name, None)
             if value is not None:
@@ -106,6 +107,16 @@ class Stimulus(Parameters):
                 raise ValueError(
                     f"{name} must be one number or have one value per target ({reached}), got shape {value.shape}"
                 )
+        per_target = [name for name in ("strength", "rate", "data") if name in arrays]
+        if params.get("kind") == "series" and "data" in per_target:
+            per_target.remove("data")
+        if self.targets is not None and per_target:
+            if indices.size != reached:
+                raise ValueError(
+                    f"targets must be distinct where each has values of its own, got {shown(self.targets)}"
+                )
+            for name in per_target:  # SpikeCore wants targets in the order of the neurons, and their values with them
+                arrays[name] = np.ascontiguousarray(arrays[name][..., order])
         return params, arrays
 
     def _describe(

@@ -184,10 +184,10 @@ function add_stimulus!(stimuli::Stimuli{T}, kind, d, a, dt, n, trial_ids, stream
     elseif kind == "poisson"
         rate = haskey(a, "rate") ? Float64.(vec(a["rate"])) : [Float64(required(d, "rate", Real))]
         length(rate) in (1, reached) || fail("rate must have 1 or ", reached, " values, got ", length(rate))
-        push!(stimuli.poisson, PoissonInput{T}(target, rate .* (dt / 1000), stream))
+        push!(stimuli.poisson, PoissonInput{T}(target, rate .* (dt / 1000), start, stop, stream))
     elseif kind == "noise"
         tau = Float64(required(d, "tau", Real))
-        push!(stimuli.noises, Noise{T}(target, tau == 0 ? 0.0 : exp(-dt / tau), stream))
+        push!(stimuli.noises, Noise{T}(target, tau == 0 ? 0.0 : exp(-dt / tau), start, stop, stream))
     else
         fail("unknown stimulus ", kind)
     end

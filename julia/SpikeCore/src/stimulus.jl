@@ -33,10 +33,12 @@ struct GivenSpikes{T}
     weight::Vector{T}
 end
 
-"Independent Poisson spikes into each neuron: `mu` expected per step, `target.strength` added by each."
+"Independent Poisson spikes into each neuron, `mu` expected per step from `start` to `stop`; each adds `target.strength`."
 struct PoissonInput{T}
     target::Target{T}
     mu::Vector{Float64}
+    start::Float64
+    stop::Float64
     stream::UInt32
 end
 
@@ -44,6 +46,8 @@ end
 struct Noise{T}
     target::Target{T}
     decay::Float64
+    start::Float64
+    stop::Float64
     stream::UInt32
 end
 
@@ -183,6 +187,7 @@ end
 
 function add_poisson!(into::Array{T}, at::Int, s::PoissonInput{T}, seed::UInt64, trial::UInt32, step::Int,
                       range::UnitRange{Int}) where {T}
+    inside(step, s.start, s.stop) || return nothing
     source = Source(seed, s.stream, trial)
     everyone = isempty(s.target.neurons)
     for j in (everyone ? range : within(s.target, range))
@@ -197,6 +202,7 @@ end
 
 function add_noise!(into::Array{T}, at::Int, s::Noise{T}, x::Vector{Float64}, seed::UInt64, trial::UInt32, step::Int,
                     range::UnitRange{Int}) where {T}
+    inside(step, s.start, s.stop) || return nothing
     source = Source(seed, s.stream, trial)
     innovation = sqrt(1 - s.decay^2)
     everyone = isempty(s.target.neurons)
