@@ -1,4 +1,4 @@
-"""Sees to it that the engine has a Julia: one that is there, one that juliapkg finds or installs, or the distribution's.
+"""Sees to a Julia for the engine: one that is there, one that juliapkg finds or installs, or the distribution's.
 
 juliapkg is given a limited time to reach Julia's servers. Prints what was found and what was tried.
 """
@@ -50,7 +50,9 @@ def main() -> int:
         command = [str(ROOT / "scripts" / "debian-julia.sh"), str(ROOT / ".julia")]
         if subprocess.run(command, check=False).returncode == 0:
             return 0
-    print("\nNo Julia could be found or installed. Install Julia >= 1.5 and put it on PATH, or name it in PYSPIKENET_JULIA.")
+    print(
+        "\nNo Julia could be found or installed. Install Julia >= 1.5 and put it on PATH, or name it in PYSPIKENET_JULIA."
+    )
     return 1
 
 
