@@ -51,7 +51,8 @@ def main() -> int:
         if subprocess.run(command, check=False).returncode == 0:
             return 0
     print(
-        "\nNo Julia could be found or installed. Install Julia >= 1.5 and put it on PATH, or name it in PYSPIKENET_JULIA."
+        "\nNo Julia could be found or installed.\n"
+        "Install Julia >= 1.5 and put it on PATH, or name it in PYSPIKENET_JULIA."
     )
     return 1
 

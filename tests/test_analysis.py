@@ -95,3 +95,14 @@ def test_a_dataset_that_is_not_ours_is_refused(ds):
         analysis.rates(ds.drop_attrs())
     with pytest.raises(ValueError, match=r"must come from Network\.combine"):
         ds.spk.split()
+
+
+def test_neurons_of_a_psth_are_chosen_as_targets_are(dale):
+    named = dale.with_labels([f"cell{k}" for k in range(100)])
+    ds = psn.simulate(psn.BernoulliGLM(), named, duration=500.0, seed=1)
+    mask = np.arange(100) < 50
+    for who in ("excitatory", mask, np.flatnonzero(mask), [f"cell{k}" for k in range(50)]):
+        np.testing.assert_array_equal(ds.spk.psth(10.0, who), ds.spk.psth(10.0, "excitatory"))
+    for who, message in (("nobody", "group of the network"), (["cell1", "x"], "labels"), ([100], r"0\.\.99, got 100")):
+        with pytest.raises(ValueError, match=message):
+            ds.spk.psth(10.0, who)

@@ -229,3 +229,9 @@ def test_empty_networks_have_neurons() -> None:
     assert network.to_dense().shape == (3, 3)
     assert psn.Network.from_dense(np.zeros((3, 3))) == network
     assert psn.Network.combine([network, network]).n == 6
+
+
+@pytest.mark.parametrize("name", ["two words", "a/b", ""])
+def test_names_of_groups_fit_into_files(name: Any) -> None:
+    with pytest.raises(ValueError, match="groups must have names without blanks and slashes"):
+        psn.Network.from_edges(pre=[0], post=[1], groups={name: [0]})

@@ -7,6 +7,7 @@ import numpy as np
 import xarray
 from numpy.typing import NDArray
 
+from .network import neuron_indices
 from .parameters import number
 
 
@@ -150,6 +151,23 @@ def fano_factor(dataset: xarray.Dataset, bin: float) -> xarray.DataArray:
         return (binned.var(("trial", "time")) / binned.mean(("trial", "time"))).rename("fano_factor")
 
 
+def _positions(dataset: xarray.Dataset, who: Any) -> NDArray[np.int64]:
+    """Positions of neurons given as a group name, labels, a boolean mask or positions."""
+    n = dataset.sizes["neuron"]
+    if isinstance(who, str):
+        groups = sorted(str(name).removeprefix("group_") for name in dataset.coords if str(name).startswith("group_"))
+        if who not in groups:
+            raise ValueError(f"neurons must be a group of the network ({', '.join(groups) or 'none'}), got {who!r}")
+        return np.flatnonzero(dataset[f"group_{who}"].values)
+    chosen = np.asarray(who)
+    if chosen.dtype.kind == "U":
+        missing = chosen[~np.isin(chosen, dataset.neuron.values)]
+        if missing.size:
+            raise ValueError(f"neurons must be labels of the dataset, got {str(missing.flat[0])!r}, which is none")
+        return np.flatnonzero(np.isin(dataset.neuron.values, chosen))
+    return neuron_indices("neurons", chosen, n)
+
+
 def psth(dataset: xarray.Dataset, bin: float, neurons: Any = None) -> xarray.DataArray:
     """Rate over time [Hz] in bins of `bin` ms, mean over trials and neurons.
 
@@ -160,12 +178,11 @@ def psth(dataset: xarray.Dataset, bin: float, neurons: Any = None) -> xarray.Dat
     bin : float
         Length of a bin [ms], a multiple of dt.
     neurons : str or array_like, optional
-        A group name, a boolean mask or positions; default all.
+        A group name, labels, a boolean mask or positions; default all.
     """
     binned = counts(dataset, bin)
     if neurons is not None:
-        chosen = dataset[f"group_{neurons}"].values if isinstance(neurons, str) else np.asarray(neurons)
-        binned = binned.isel(neuron=np.flatnonzero(chosen) if chosen.dtype == bool else chosen)
+        binned = binned.isel(neuron=_positions(dataset, neurons))
     return (binned.mean(("trial", "neuron")) * (1000.0 / bin)).rename("psth").assign_attrs(units="Hz")
 
 

@@ -613,6 +613,11 @@ def _groups(groups: Any, n: int) -> dict[str, NDArray[np.int64]]:
     for name in groups or {}:
         if not isinstance(name, str):
             raise TypeError(f"groups must have names as keys, got {shown(name)}")
+        # Names become parts of names of coordinates, which netCDF lists separated by blanks.
+        if not name or any(c.isspace() or c == "/" for c in name):
+            raise ValueError(
+                f"groups must have names without blanks and slashes, such as 'touch_receptors', got {name!r}"
+            )
     return {name: neuron_indices(f"groups[{name!r}]", who, n) for name, who in (groups or {}).items()}
 
 

@@ -497,7 +497,7 @@ def _advance(run: Run, progress: bool | None) -> "xarray.Dataset":
             to_go -= skipped
             recording.add(recorded, done, skipped)
             bar.update((done - skipped) * run.dt)
-        state = session.state()[1] if session.settled and recording.n_steps > 0 else None
+        state = session.state() if session.settled and recording.n_steps > 0 else None
         interrupted = recording.n_steps < run.n_steps
     return build(run, recording, state, interrupted)
 

@@ -264,7 +264,7 @@ def _expected_rates(state: _State, run: Run, spikes: list[GivenSpikes], network:
             pass
         if session.interrupted:
             raise KeyboardInterrupt
-        _, arrays = session.state()
+        arrays = session.state()
     return np.asarray(arrays["mean_rate"].mean(axis=0) / given.n_steps)
 
 

@@ -41,6 +41,7 @@ class Session:
         self._engine = get_engine()
         self._pid = os.getpid()
         self._pending: Future[Any] | None = None
+        self._state: dict[str, NDArray[Any]] | None = None
         self._big = sum(a.nbytes for a in arrays.values()) > 1 << 26
         self._id = self._open(dict(params), arrays)
         self._piece = max(1, int(PIECE_SECONDS / (work_per_step * 5e-9 + 1e-6)))
@@ -75,18 +76,23 @@ class Session:
         A Ctrl-C ends the iteration after the piece under way, or without it if that takes too long, and sets
         :attr:`interrupted`.
         """
-        done = 0
+        done, self._state = 0, None
         with _Interrupt() as interrupt:
             while done < steps and not self.interrupted:
                 piece = min(steps - done, self._piece, self._most)
                 start = time.perf_counter()
-                answer = interrupt.wait(self._submit("advance", steps=piece))
+                last = done + piece == steps
+                answer = interrupt.wait(self._submit("advance", steps=piece, state=last))
                 self.interrupted = interrupt.requested
                 if answer is None:
                     return
                 self._pending = None
                 done += piece
-                yield piece, answer[1]
+                recorded = answer[1]
+                if last:
+                    names = [name for name in recorded if name.startswith("state.")]
+                    self._state = {name.removeprefix("state."): recorded.pop(name) for name in names}
+                yield piece, recorded
                 self.interrupted = interrupt.requested
                 elapsed = max(time.perf_counter() - start, 1e-6)
                 # The first piece may include compilation, so growth is quick and shrinking gentle.
@@ -97,11 +103,12 @@ class Session:
         """Whether Julia is at rest, so that :meth:`state` answers at once."""
         return self._pending is None
 
-    def state(self) -> tuple[int, dict[str, NDArray[Any]]]:
-        """The next step, and the state before it by name, trials first."""
-        result, arrays = self._submit("state").result()
-        self._pending = None
-        return result["step"], arrays
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The state between the steps done and the next one by name, trials first."""
+        if self._state is None:
+            _, self._state = self._submit("state").result()
+            self._pending = None
+        return self._state
 
     def __enter__(self) -> "Session":
         return self

@@ -35,6 +35,8 @@ class Cascade(Model):
     Notes
     -----
     Default dt: 0.1 ms. A stimulus made with ``channel="name"`` passes through ``stimulus_kernels["name"]``.
+    Kernels are sums over steps, not integrals over time: a spike acts in each step of its kernel, so that half the dt
+    doubles the summed effect of a spike.
 
     Examples
     --------
