@@ -147,10 +147,10 @@ end
 """
     serve(request_pipe, reply_pipe, request_file, reply_file)
 
-Serves requests until the pipe is closed, as it is when the parent ends in whatever way. SIGINT is the parent's.
+Serves requests until the pipe is closed, as it is when the parent ends in whatever way. The parent starts us in a session
+of our own, so the terminal's Ctrl-C does not come here: Julia cannot ignore a SIGINT.
 """
 function serve(request_pipe::Int, reply_pipe::Int, request_file::String, reply_file::String)
-    ccall(:signal, Ptr{Cvoid}, (Cint, Ptr{Cvoid}), 2, Ptr{Cvoid}(1))
     NEXT_SESSION[] += Int(time_ns())        # so that no worker takes a session of an earlier one for its own
     incoming, outgoing = fdio(request_pipe, true), fdio(reply_pipe, true)
     open(request_file, "r") do requests

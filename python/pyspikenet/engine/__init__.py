@@ -67,7 +67,7 @@ def configure(*, engine: str | None = None, threads: int | None = None, julia: s
         raise ValueError(f"engine must be 'auto', 'juliacall' or 'worker', got {engine!r}")
     if threads is not None:
         threads = _thread_count("threads", threads)
-    if julia is not None and not os.path.isfile(julia):
+    if julia is not None and not (isinstance(julia, str | os.PathLike) and os.path.isfile(julia)):
         raise ValueError(f"julia must be the path of a julia program, got {julia!r}")
     if _engine is not None and _engine.transport == "juliacall":
         raise EngineError("Julia already runs in this process; call configure() before anything else")

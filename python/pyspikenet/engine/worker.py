@@ -57,6 +57,9 @@ class WorkerProcess:
         request_end, self._request_pipe = os.pipe()
         self._reply_pipe, reply_end = os.pipe()
         _processes.add(self)
+        # Anew, so that it comes before the files are closed: what was registered last is called first.
+        atexit.unregister(_close_all)
+        atexit.register(_close_all)
         command = [
             *(julia.path, "-t", str(threads), "-C", locate.cpu_target(julia.version), "-O3"),
             *("--startup-file=no", "--history-file=no", "--color=no", "-e", START),
@@ -287,7 +290,6 @@ def _compiling_alone(depot: Path, version: tuple[int, int, int]) -> Iterator[Non
             fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough where a forked child has the file open, too
 
 
-@atexit.register
 def _close_all() -> None:
     for engine in list(_engines):
         engine.close()
