@@ -15,7 +15,7 @@ FULL = {
     "post": [0, 1, 2, 0],
     "weight": [0.1, -2.0, 1e-300, 3.5],
     "labels": ["α", "b", "c"],
-    "groups": {"some cells": [2, 0], "rest": [1]},
+    "groups": {"some_cells": [2, 0], "rest": [1]},
 }
 
 
