@@ -11,7 +11,7 @@ import workloads
 
 import pyspikenet as psn
 from pyspikenet.engine import get_engine
-from pyspikenet.simulate import prepare
+from pyspikenet.run import prepare
 
 options = harness.arguments(__doc__, steps=5000, more=lambda parser: parser.set_defaults(n=5000))
 psn.configure(threads=1)

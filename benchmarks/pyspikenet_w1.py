@@ -5,7 +5,7 @@ import workloads
 
 import pyspikenet as psn
 from pyspikenet.engine import get_engine
-from pyspikenet.simulate import prepare
+from pyspikenet.run import prepare
 
 
 def more(parser):

@@ -67,7 +67,7 @@ def test_a_target_for_every_neuron():
 
 def test_the_gradient_is_that_of_the_expected_rate(dale):
     """Against the derivative written down: d rate / d theta = -mean p (1 - p / dt) for given spikes."""
-    from pyspikenet.simulate import GivenSpikes
+    from pyspikenet.run import GivenSpikes
     from pyspikenet.tune import _gradient, _simulated, _State
 
     state = _State(psn.BernoulliGLM(), None)

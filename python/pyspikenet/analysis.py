@@ -7,8 +7,8 @@ import numpy as np
 import xarray
 from numpy.typing import NDArray
 
-from .network import neuron_indices
 from .parameters import number
+from .synapses import neuron_indices
 
 
 def _span(dataset: xarray.Dataset) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ from .network import Network
 from .parameters import file_path, shown
 
 if TYPE_CHECKING:
-    from .simulate import Run
+    from .run import Run
 
 ATTRIBUTE = "pyspikenet"
 VARIABLES = {

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from .engine.memory import shared_empty
 from .limits import MOST_NEURONS, check_memory
 from .parameters import flag, float_dtype, number, numbers, whole_number
+from .synapses import delays_in_ms, per_synapse
 
 if TYPE_CHECKING:
     from .network import Network
@@ -442,8 +443,6 @@ def _assemble(
     dtype: str,
 ) -> "Network":
     """The network of targets that are in order already, without a list of sources."""
-    from .network import _delays, _per_synapse
-
     m, kind = target.size, float_dtype(dtype)
     offset = shared_empty(n + 1, np.int64)
     offset[0] = 0
@@ -462,5 +461,7 @@ def _assemble(
                 raise ValueError(f"weight(rng, {size}) must return {size} numbers, got shape {drawn.shape}")
             weights[first : first + size] = drawn
     else:
-        weights = _per_synapse("weight", weight, m, kind)
-    return cls(n=n, offset=offset, target=shared, weight=weights, delay=None if delay is None else _delays(delay, m))
+        weights = per_synapse("weight", weight, m, kind)
+    return cls(
+        n=n, offset=offset, target=shared, weight=weights, delay=None if delay is None else delays_in_ms(delay, m)
+    )

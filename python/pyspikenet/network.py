@@ -10,14 +10,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import generators
 from .engine.memory import shared_empty
-from .limits import MOST_NEURONS, check_memory
-from .parameters import as_array, file_path, float_dtype, number, numbers, shown, steps, whole_number
+from .limits import check_memory
+from .parameters import as_array, file_path, float_dtype, number, shown, steps
+from .synapses import (
+    Delay,
+    delays_in_ms,
+    in_order,
+    is_sorted,
+    named_groups,
+    network_size,
+    neuron_indices,
+    neuron_labels,
+    per_synapse,
+    receptor_codes,
+    whole_numbers,
+)
 
 if TYPE_CHECKING:
     import networkx
     import scipy.sparse
-
-Delay = float | NDArray[np.float32] | None
 
 # What a network is made of: the arguments of Network(...), by the attribute that holds them.
 PARTS = ("n", "offset", "target", "weight", "delay", "receptor", "receptors", "labels", "groups", "network")
@@ -68,12 +79,12 @@ class Network:
         groups: Mapping[str, ArrayLike] | None = None,
         network: NDArray[np.int64] | None = None,
     ) -> None:
-        self.n = _size(n)
+        self.n = network_size(n)
         self.offset, self.target, self.weight = offset, target, weight
         self.delay: Delay = delay
         self.receptor, self.receptors = receptor, tuple(receptors)
-        self.labels = None if labels is None else _labels(labels, self.n)
-        self.groups = _groups(groups, self.n)
+        self.labels = None if labels is None else neuron_labels(labels, self.n)
+        self.groups = named_groups(groups, self.n)
         self.network = network
         self._check()
         for array in (offset, target, weight, delay, receptor, network):
@@ -152,7 +163,7 @@ class Network:
         TypeError, ValueError
             For arrays that are not numbers, differ in length, name neurons outside 0..n-1, or are not finite.
         """
-        sources, targets = _indices("pre", pre), _indices("post", post)
+        sources, targets = whole_numbers("pre", pre), whole_numbers("post", post)
         if sources.size != targets.size:
             raise ValueError(f"pre and post must have the same length, got {sources.size} and {targets.size}")
         m = sources.size
@@ -160,17 +171,17 @@ class Network:
             if m == 0:
                 raise ValueError("n must be given for a network without synapses, got None")
             n = int(max(sources.max(), targets.max())) + 1
-        size = _size(n)
+        size = network_size(n)
         check_memory("n", 8.0 * (size + 1), f"{size} neurons")
         for name, who in (("pre", sources), ("post", targets)):
             if m and (who.min() < 0 or who.max() >= size):
                 bad = int(np.argmax((who < 0) | (who >= size)))
                 raise ValueError(f"{name} must lie in 0..{size - 1}, got {who[bad]} (synapse {bad})")
-        weights = _per_synapse("weight", weight, m, float_dtype(dtype))
-        delays = None if delay is None else _delays(delay, m)
-        codes, names = _receptors(receptor, m)
+        weights = per_synapse("weight", weight, m, float_dtype(dtype))
+        delays = None if delay is None else delays_in_ms(delay, m)
+        codes, names = receptor_codes(receptor, m)
         order = None
-        if m and not _sorted(sources, targets):
+        if m and not is_sorted(sources, targets):
             order = np.lexsort((targets, sources))
         offset = shared_empty(size + 1, np.int64)
         offset[0] = 0
@@ -178,10 +189,10 @@ class Network:
         return cls(
             n=size,
             offset=offset,
-            target=_take(targets, order, np.int32),
-            weight=_take(weights, order, weights.dtype),
-            delay=_take(delays, order, np.float32) if isinstance(delays, np.ndarray) else delays,
-            receptor=None if codes is None else _take(codes, order, np.int8),
+            target=in_order(targets, order, np.int32),
+            weight=in_order(weights, order, weights.dtype),
+            delay=in_order(delays, order, np.float32) if isinstance(delays, np.ndarray) else delays,
+            receptor=None if codes is None else in_order(codes, order, np.int8),
             receptors=names,
             labels=labels,
             groups=groups,
@@ -474,7 +485,7 @@ class Network:
         weight : float or array_like, shape (n_synapses,)
             Weights.
         """
-        return self._changed(weight=_per_synapse("weight", weight, self.n_synapses, self.weight.dtype))
+        return self._changed(weight=per_synapse("weight", weight, self.n_synapses, self.weight.dtype))
 
     def _changed(self, **changes: Any) -> "Network":
         return Network(**{name: getattr(self, name) for name in PARTS} | changes)
@@ -530,115 +541,3 @@ class Network:
             f"<Network of {self.n} neurons and {self.n_synapses} synapses ({self.weight.dtype}),"
             f" {self._delay_text()}{groups}>"
         )
-
-
-# ---- checks ---------------------------------------------------------------------------------------------------------
-
-
-def neuron_indices(name: str, who: ArrayLike, n: int) -> NDArray[np.int64]:
-    """Indices from indices or from a boolean mask of length n."""
-    chosen = as_array(name, who)
-    if chosen.dtype == bool:
-        if chosen.shape != (n,):
-            raise ValueError(f"{name} must be indices or a mask of shape ({n},), got a mask of shape {chosen.shape}")
-        return np.flatnonzero(chosen)
-    if chosen.size == 0:
-        raise ValueError(f"{name} must hold at least one neuron, got {shown(who)}")
-    indices = _indices(name, np.atleast_1d(chosen))
-    if indices.min() < 0 or indices.max() >= n:
-        bad = indices[(indices < 0) | (indices >= n)][0]
-        raise ValueError(f"{name} must lie in 0..{n - 1}, got {bad}")
-    return indices
-
-
-def _indices(name: str, values: ArrayLike) -> NDArray[np.int64]:
-    array = as_array(name, values)
-    if array.size == 0 and array.dtype.kind == "f":
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be whole numbers, got {shown(values)} of dtype {array.dtype}")
-    if array.ndim != 1:
-        raise ValueError(f"{name} must be 1-d, got shape {array.shape}")
-    return array if array.dtype.itemsize <= 8 and array.dtype.kind == "i" else array.astype(np.int64)
-
-
-def _per_synapse(name: str, values: ArrayLike, m: int, dtype: Any) -> NDArray[Any]:
-    array = as_array(name, values)
-    if array.ndim == 0:
-        array = np.broadcast_to(number(name, values), m)
-    if array.dtype.kind not in "iufb":
-        raise TypeError(f"{name} must be numbers, got {shown(values)} of dtype {array.dtype}")
-    if array.shape != (m,):
-        raise ValueError(f"{name} must be one number or have one value per synapse ({m}), got shape {array.shape}")
-    converted = shared_empty(m, dtype)
-    with np.errstate(over="ignore"):
-        converted[...] = array
-    if m and not (np.isfinite(converted.min()) and np.isfinite(converted.max())):
-        bad = int(np.argmin(np.isfinite(converted)))
-        raise ValueError(f"{name} must be finite as {converted.dtype}, got {array[bad]} (synapse {bad})")
-    return converted
-
-
-def _delays(values: ArrayLike, m: int) -> Delay:
-    if as_array("delay", values).ndim == 0:
-        return number("delay", values, "positive")
-    array = numbers("delay", values, "positive", each="synapse")
-    if array.shape != (m,):
-        raise ValueError(f"delay must be one number or have one value per synapse ({m}), got shape {array.shape}")
-    return array.astype(np.float32)
-
-
-def _receptors(values: Sequence[str] | None, m: int) -> tuple[NDArray[np.int8] | None, tuple[str, ...]]:
-    if values is None:
-        return None, ()
-    names = as_array("receptor", values)
-    if names.dtype.kind != "U" or names.shape != (m,):
-        raise TypeError(f"receptor must be one name per synapse ({m}), got {shown(values)}")
-    kinds, codes = np.unique(names, return_inverse=True)
-    if kinds.size > 127:
-        raise ValueError(f"receptor must have at most 127 different names, got {kinds.size}")
-    return codes.astype(np.int8), tuple(map(str, kinds))
-
-
-def _size(n: Any) -> int:
-    size = whole_number("n", n, 1)
-    if size > MOST_NEURONS:
-        raise ValueError(f"n must be less than 2**31, got {size}")
-    return size
-
-
-def _groups(groups: Any, n: int) -> dict[str, NDArray[np.int64]]:
-    if not isinstance(groups or {}, Mapping):
-        raise TypeError(f"groups must be a dict of names to neurons, got {shown(groups)}")
-    for name in groups or {}:
-        if not isinstance(name, str):
-            raise TypeError(f"groups must have names as keys, got {shown(name)}")
-        # Names become parts of names of coordinates, which netCDF lists separated by blanks.
-        if not name or any(c.isspace() or c == "/" for c in name):
-            raise ValueError(
-                f"groups must have names without blanks and slashes, such as 'touch_receptors', got {name!r}"
-            )
-    return {name: neuron_indices(f"groups[{name!r}]", who, n) for name, who in (groups or {}).items()}
-
-
-def _labels(labels: ArrayLike, n: int) -> NDArray[np.str_]:
-    names = as_array("labels", labels).astype(str)
-    if names.shape != (n,):
-        raise ValueError(f"labels must have one name per neuron ({n}), got shape {names.shape}")
-    return names
-
-
-def _sorted(pre: NDArray[Any], post: NDArray[Any]) -> bool:
-    step = np.diff(pre)
-    return bool(np.all(step >= 0) and np.all(np.diff(post)[step == 0] >= 0))
-
-
-def _take(values: NDArray[Any], order: NDArray[np.int64] | None, dtype: Any) -> NDArray[Any]:
-    if order is None and values.dtype == dtype and getattr(values, "file", None) is not None:
-        return values
-    result = shared_empty(values.shape, dtype)
-    if order is None:
-        result[...] = values
-    else:
-        np.take(values, order, out=result, mode="clip") if values.dtype == dtype else np.copyto(result, values[order])
-    return result

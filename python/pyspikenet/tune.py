@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from .models.base import Model
 from .network import Network
 from .parameters import as_array, number, numbers, seed_number, shown, whole_number
-from .simulate import GivenSpikes, Run, check_pieces, check_progress, prepare, progress_bar
+from .run import GivenSpikes, Run, check_pieces, prepare
+from .simulate import check_progress, progress_bar
 from .stimulus import Stimulus, StimulusSum, stimulus_parts
 
 if TYPE_CHECKING:

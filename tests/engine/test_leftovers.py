@@ -27,7 +27,7 @@ kept[:] = 1.0
 engine.get_engine().submit("echo", {}, {"kept": kept, "copied": kept + 1}).result()
 """
 MIDDLE = """
-from pyspikenet.simulate import prepare
+from pyspikenet.run import prepare
 big = prepare(psn.BernoulliGLM(), psn.Network.normal(n=2000, std=1.0, seed=1), duration=1000.0, seed=1)
 session = engine.get_engine().submit("open", big.params, big.arrays).result()[0]["session"]
 engine.get_engine().submit("advance", {"session": session, "steps": 1}).result()

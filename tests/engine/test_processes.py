@@ -89,7 +89,7 @@ def test_a_run_does_not_cross_a_fork(program):
         """
 import warnings
 warnings.simplefilter("ignore", DeprecationWarning)
-from pyspikenet.simulate import prepare
+from pyspikenet.run import prepare
 with prepare(psn.BernoulliGLM(), NET, duration=100.0, seed=1).session() as session:
     child = os.fork()
     if child == 0:

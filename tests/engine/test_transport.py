@@ -9,7 +9,7 @@ import pyspikenet as psn
 from pyspikenet.engine import JuliaError
 from pyspikenet.engine.memory import MAPPED_BYTES, shared_empty
 from pyspikenet.engine.wire import DTYPES
-from pyspikenet.simulate import prepare
+from pyspikenet.run import prepare
 
 
 def echo(engine, arrays):

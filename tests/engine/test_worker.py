@@ -14,7 +14,7 @@ from pyspikenet.engine import EngineError, JuliaError
 from pyspikenet.engine import memory as shared_memory
 from pyspikenet.engine.memory import MAPPED_BYTES, MOST_SHARED, shared_empty, shared_file
 from pyspikenet.engine.worker import WorkerEngine
-from pyspikenet.simulate import prepare
+from pyspikenet.run import prepare
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def run_of(n=20):
     return prepare(psn.BernoulliGLM(), psn.Network.normal(n=n, std=1.0, seed=1), duration=1000.0, seed=1)
 
 
-# ---- crashes ----------------------------------------------------------------------------------------------------------
+# ---- crashes ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_killed_worker_is_an_error_at_once_and_the_next_call_works(own_worker):
@@ -137,7 +137,7 @@ def test_a_julia_that_is_none(own_worker, monkeypatch, path):
         own_worker.submit("info", {}).result(60)
 
 
-# ---- memory -----------------------------------------------------------------------------------------------------------
+# ---- memory ----------------------------------------------------------------------------------------------------------
 
 
 def proportional(process: psutil.Process) -> int:

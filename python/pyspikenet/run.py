@@ -1,0 +1,357 @@
+"""A run: model, network, stimulus and settings checked against each other, and as Julia is told of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .engine.session import Session
+from .limits import available_memory, check_memory
+from .models.base import Model
+from .models.rectified_sam import ActivationModel
+from .network import Network
+from .parameters import as_array, float_dtype, number, numbers, seed_number, shown, steps, whole_number
+from .stimulus import Stimulus, stimulus_parts
+
+RECORDABLE = ("drive", "rate")
+MOST_TRIALS = 2**32
+
+
+@dataclass(frozen=True)
+class GivenSpikes:
+    """Spikes of one trial by step: ``neuron[pointer[k]:pointer[k + 1]]`` fired in step k, ``count`` times."""
+
+    pointer: NDArray[np.int64]
+    neuron: NDArray[np.int32]
+    count: NDArray[np.int32]
+
+    @property
+    def n_steps(self) -> int:
+        return int(self.pointer.size - 1)
+
+    @classmethod
+    def from_counts(cls, counts: NDArray[np.int64]) -> "GivenSpikes":
+        step, neuron = np.nonzero(counts)
+        pointer = np.searchsorted(step, np.arange(counts.shape[0] + 1)).astype(np.int64)
+        return cls(pointer, neuron.astype(np.int32), counts[step, neuron].astype(np.int32))
+
+    @classmethod
+    def from_list(cls, step: NDArray[np.int64], neuron: NDArray[Any], n_steps: int, n: int) -> "GivenSpikes":
+        key, count = np.unique(step * n + neuron, return_counts=True)
+        pointer = np.searchsorted(key, np.arange(n_steps + 1) * n).astype(np.int64)
+        return cls(pointer, (key % n).astype(np.int32), count.astype(np.int32))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has been checked, as Julia is told of it, and what the dataset says of it."""
+
+    model: Model
+    network: Network
+    stimulus: tuple[Stimulus, ...]
+    dt: float
+    first_step: int
+    warm_up: int
+    n_steps: int
+    trials: NDArray[np.int64]
+    seed: int
+    record: tuple[str, ...]
+    dtype: str
+    params: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+    def session(self) -> Session:
+        bytes_per_step = len(self.record) * self.network.n * self.trials.size * np.dtype(self.dtype).itemsize
+        return Session(
+            self.params,
+            self.arrays,
+            work_per_step=self.network.n * self.trials.size,
+            bytes_per_step=bytes_per_step if set(self.record) & set(RECORDABLE) else 0,
+        )
+
+
+def prepare(
+    model: Model,
+    network: Network,
+    *,
+    duration: float,
+    dt: float | None = None,
+    stimulus: Any = None,
+    trials: int | Sequence[int] | NDArray[np.int64] = 1,
+    seed: int | None = None,
+    record: str | Iterable[str] = (),
+    equilibration: float = 0.0,
+    initial_state: Any = None,
+    dtype: str = "float64",
+    threads: int | None = None,
+    given: list[GivenSpikes] | None = None,
+) -> Run:
+    """Checks everything against everything; what it returns is valid."""
+    check_pieces(model, network)
+    step_length = step_length_of(model, dt, initial_state, "initial_state")
+    n_steps = steps("duration", duration, step_length, minimum=1)
+    warm_up = steps("equilibration", equilibration, step_length)
+    trial_ids = _trials(trials)
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
+    seed = seed_number("seed", seed)
+    wanted = _record(record)
+    dtype = float_dtype(dtype).name
+    parts = stimulus_parts(stimulus)
+
+    delay, delays = network.delay_steps(step_length)
+    _check_memory(model, network, delays, delay, step_length, n_steps, trial_ids.size, wanted, dtype)
+    model_params, model_arrays = model.to_wire(step_length)
+    params: dict[str, Any] = {
+        "n": network.n,
+        "dt": step_length,
+        "dtype": dtype,
+        "seed": seed,
+        "model": model_params,
+        "projections": [{"delay": delay}],
+        "record": list(wanted),
+        "threads": _threads(threads),
+        "initial": "random" if warm_up else "rest",
+    }
+    arrays: dict[str, NDArray[Any]] = {
+        "trials": trial_ids,
+        "projection.1.offset": network.offset,
+        "projection.1.target": network.target,
+        "projection.1.weight": network.weight,
+    }
+    if delays is not None:
+        arrays["projection.1.delay"] = delays
+    arrays |= {f"model.{name}": array for name, array in model_arrays.items()}
+
+    first_step = -warm_up
+    history: list[GivenSpikes] | None = None
+    if initial_state is not None:
+        if warm_up:
+            raise ValueError(f"equilibration must be 0 with an initial_state, got {equilibration} ms")
+        first_step, history = _initial_state(initial_state, model, network, trial_ids, step_length, params, arrays)
+    if given is not None and history is not None:
+        raise ValueError("initial_state must not hold spikes where spikes are given")
+    clamped = given if given is not None else history
+    if clamped is not None:
+        if history is not None:
+            first_step = warm_up_steps = -history[0].n_steps
+            warm_up = -warm_up_steps
+        params["clamped_until"] = first_step + clamped[0].n_steps
+        for j, spikes in enumerate(clamped, 1):
+            arrays[f"clamp.{j}.pointer"] = spikes.pointer
+            arrays[f"clamp.{j}.neuron"] = spikes.neuron
+            arrays[f"clamp.{j}.count"] = spikes.count
+    params["first_step"] = first_step
+    _add_stimuli(params, arrays, parts, model, network, step_length, first_step + warm_up + n_steps, trial_ids.size)
+    return Run(
+        model, network, tuple(parts), step_length, first_step + warm_up, warm_up, n_steps, trial_ids, seed, wanted,
+        dtype, params, arrays,
+    )  # fmt: skip
+
+
+def _add_stimuli(
+    params: dict[str, Any],
+    arrays: dict[str, NDArray[Any]],
+    parts: list[Stimulus],
+    model: Model,
+    network: Network,
+    dt: float,
+    end: int,
+    trials: int,
+) -> None:
+    channels = model.channels()
+    number_of = {name: j for j, name in enumerate(channels, 1)}
+    params["channels"] = []
+    for name, kernel in channels.items():
+        numbers_of_kernel, arrays_of_kernel = kernel.to_wire("kernel", dt)
+        params["channels"].append(numbers_of_kernel)
+        arrays |= {f"channel.{number_of[name]}.{key}": x for key, x in arrays_of_kernel.items()}
+    params["stimuli"] = []
+    for j, part in enumerate(parts, 1):
+        entry, own = part.to_wire(network, dt, end, trials)
+        if part.channel is not None:
+            if part.channel not in number_of:
+                known = ", ".join(map(repr, number_of)) or "none"
+                raise ValueError(f"channel must be a stimulus kernel of the model ({known}), got {shown(part.channel)}")
+            entry["channel"] = number_of[part.channel]
+        params["stimuli"].append(entry)
+        arrays |= {f"stimulus.{j}.{key}": x for key, x in own.items()}
+
+
+def check_pieces(model: Any, network: Any) -> None:
+    """An error if the one is no model, the other no network, or they do not fit."""
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be a model such as BernoulliGLM(), got {shown(model)}")
+    if not isinstance(network, Network):
+        raise TypeError(
+            f"network must be a Network, got {shown(network)} of type {type(network).__name__}; see Network.from_dense"
+            " and its kin"
+        )
+    model.check_size(network.n)
+    if network.receptor is not None:
+        name = type(model).__name__
+        raise ValueError(
+            f"network must have no receptors for a {name}, got synapses with receptors {network.receptors}"
+        )
+
+
+def step_length_of(model: Model, dt: float | None, earlier: Any, name: str) -> float:
+    known: float | None = None
+    if hasattr(earlier, "data_vars"):
+        from .dataset import provenance
+
+        known = provenance(earlier, name)["dt"]
+    if dt is None:
+        dt = model.default_dt if known is None else known
+    value = number("dt", dt, "positive")
+    if known is not None and value != known:
+        raise ValueError(f"dt must be that of the dataset given as {name}, {known} ms, got {value} ms")
+    model.check_dt(value)
+    return value
+
+
+def _trials(trials: Any) -> NDArray[np.int64]:
+    if isinstance(trials, int | np.integer) and not isinstance(trials, bool):
+        count = whole_number("trials", trials, 1)
+        if count > MOST_TRIALS:
+            raise ValueError(f"trials must be at most 2**32, got {count}")
+        check_memory("trials", 100.0 * count, f"{count} trials")
+        return np.arange(count, dtype=np.int64)
+    ids = as_array("trials", trials)
+    if ids.ndim != 1 or (ids.dtype.kind not in "iu" and ids.size):
+        raise TypeError(f"trials must be a whole number or a sequence of them, got {shown(trials)}")
+    if ids.size == 0 or ids.min() < 0 or ids.max() >= MOST_TRIALS or np.unique(ids).size != ids.size:
+        raise ValueError(f"trials must be at least one, different, and in 0..2**32 - 1, got {shown(trials)}")
+    return ids.astype(np.int64)
+
+
+def _record(record: Any) -> tuple[str, ...]:
+    if not isinstance(record, str | Iterable):
+        raise TypeError(f"record must be a name or several of {RECORDABLE}, got {shown(record)}")
+    names = (record,) if isinstance(record, str) else tuple(record)
+    for name in names:
+        if not isinstance(name, str) or name not in (*RECORDABLE, "mean_rate"):
+            raise ValueError(f"record must be from {RECORDABLE}, got {shown(name)}")
+    return tuple(dict.fromkeys(names))
+
+
+def _threads(threads: Any) -> int:
+    from .engine import get_engine
+
+    most = get_engine().threads
+    return most if threads is None else min(whole_number("threads", threads, 1), most)
+
+
+def _initial_state(
+    given: Any,
+    model: Model,
+    network: Network,
+    trials: NDArray[np.int64],
+    dt: float,
+    params: dict[str, Any],
+    arrays: dict[str, NDArray[Any]],
+) -> tuple[int, list[GivenSpikes] | None]:
+    """Puts the state into `params` and `arrays`; returns the first step, and spikes that come before it."""
+    if hasattr(given, "data_vars"):
+        from .dataset import saved_state
+
+        first_step, state = saved_state(given, type(model).__name__, network, trials, params["dtype"])
+        params["initial"] = "saved"
+        arrays |= {f"state.{name}": x for name, x in state.items()}
+        return first_step, None
+    if not isinstance(given, Mapping) or set(given) not in ({"spikes"}, {"activation"}):
+        what = f"a dict of {sorted(map(str, given))}" if isinstance(given, Mapping) else shown(given)
+        problem = ValueError if isinstance(given, Mapping) else TypeError
+        raise problem(f"initial_state must be a dataset, {{'spikes': ...}} or {{'activation': ...}}, got {what}")
+    if "activation" in given:
+        if not isinstance(model, ActivationModel) and getattr(model, "activation_tau", None) is None:
+            raise ValueError(
+                f"initial_state must be a dataset or {{'spikes': ...}} for a {type(model).__name__}, which has no"
+                " synaptic activation, got {'activation': ...}"
+            )
+        activation = numbers("initial_state['activation']", given["activation"], each="neuron")
+        if activation.shape not in ((network.n,), (1, network.n), (trials.size, network.n)):
+            raise ValueError(
+                f"initial_state['activation'] must have shape ({network.n},) or ({trials.size}, {network.n}), got"
+                f" {activation.shape}"
+            )
+        params["initial"] = "activation"
+        arrays["state.activation"] = activation.reshape(-1, network.n)
+        return 0, None
+    counts = _counts("initial_state['spikes']", given["spikes"], network.n)
+    if counts.shape[0] not in (1, trials.size):
+        raise ValueError(
+            f"initial_state['spikes'] must have one trial or as many as the run ({trials.size}), got shape"
+            f" {counts.shape}"
+        )
+    latest_last = [GivenSpikes.from_counts(x[::-1]) for x in counts]
+    return 0, latest_last * trials.size if len(latest_last) == 1 else latest_last
+
+
+def _counts(name: str, values: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Spike counts as (trial, time, neuron)."""
+    array = as_array(name, values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers, got {shown(values)} of dtype {array.dtype}")
+    shape = array.shape
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3 or array.shape[2] != n or 0 in array.shape:
+        raise ValueError(f"{name} must have shape (time, {n}) or (trial, time, {n}) and not be empty, got {shape}")
+    good = (array >= 0) & (array < 2**31)
+    if array.dtype.kind == "f":
+        good &= np.where(good, array, 0.5) % 1 == 0
+    if not good.all():
+        trial, time, neuron = (int(k) for k in np.argwhere(~good)[0])
+        raise ValueError(
+            f"{name} must be spike counts, whole numbers >= 0, got {array[trial, time, neuron]} (trial {trial}, step"
+            f" {time}, neuron {neuron})"
+        )
+    return array.astype(np.int64)
+
+
+def given_counts(spikes: Any, network: Network, dt: float) -> tuple[list[GivenSpikes], NDArray[np.int64], int | None]:
+    if hasattr(spikes, "data_vars"):
+        from .dataset import provenance
+
+        about = provenance(spikes, "spikes")
+        if spikes.sizes.get("neuron") != network.n:
+            raise ValueError(f"spikes must be of {network.n} neurons, got a dataset of {spikes.sizes.get('neuron')}")
+        if "spike_time" not in spikes or int(about["n_steps"]) < 1:
+            raise ValueError(f"spikes must hold the spikes of at least one step, got {list(spikes.data_vars)}")
+        step = np.rint((spikes.spike_time.values - about["t_start"]) / dt).astype(np.int64) - 1
+        trial, neuron = spikes.spike_trial.values, spikes.spike_neuron.values
+        ids = np.asarray(spikes.trial.values, dtype=np.int64)
+        n_steps = int(about["n_steps"])
+        lists = [GivenSpikes.from_list(step[trial == k], neuron[trial == k], n_steps, network.n) for k in ids]
+        return lists, ids, about["seed"]
+    counts = _counts("spikes", spikes, network.n)
+    return [GivenSpikes.from_counts(x) for x in counts], np.arange(counts.shape[0], dtype=np.int64), None
+
+
+def _check_memory(
+    model: Model,
+    network: Network,
+    delays: Any,
+    delay: int,
+    dt: float,
+    n_steps: int,
+    trials: int,
+    record: tuple[str, ...],
+    dtype: str,
+) -> None:
+    size = np.dtype(dtype).itemsize
+    longest = delay if delays is None or not delays.size else int(delays.max())
+    state = network.n * trials * (size * (12 + longest + model.memory_steps(dt)) + 64)
+    recorded = sum(name in RECORDABLE for name in record) * n_steps * network.n * trials * size
+    available = available_memory()
+    # What is recorded passes through a piece at a time; it exists twice while the dataset is put together.
+    if state + 2 * recorded > available:
+        raise ValueError(
+            f"duration, trials and record must be small enough for the available memory of {available / 2**30:.1f} GiB,"
+            f" got {n_steps} steps x {network.n} neurons x {trials} trials, which need about"
+            f" {(state + 2 * recorded) / 2**30:.3g} GiB; record less, run fewer trials at once, or go on from the final"
+            " state in several runs"
+        )
