@@ -20,8 +20,8 @@ def main(arguments: list[str]) -> int:
     _say("pyspikenet", f"{__version__} on Python {platform.python_version()}, {platform.platform()}")
     for name in SETTINGS:
         _say(name, os.environ.get(name) or "not set")
-    for found, path in locate.candidates():
-        _say("julia to try", f"{path} (from {found})")
+    for found, path in locate.candidates() or [("", "none")]:
+        _say("julia to try", path + (found and f" (from {found})"))
     start = time.perf_counter()
     try:
         _say("SpikeCore", str(locate.spikecore()))

@@ -15,7 +15,6 @@ ENDS = [
     ("idle", "time.sleep(60)", -signal.SIGTERM),
     ("mid-run", "sys.exit(3)", 3),
     ("mid-run", "time.sleep(60)", -signal.SIGKILL),
-    ("forked", "", 0),
     ("forked", "time.sleep(60)", -signal.SIGKILL),
 ]
 BEGIN = """
@@ -60,7 +59,7 @@ def assert_gone(worker: psutil.Process, seconds: float) -> None:
 @pytest.mark.parametrize(("when", "how", "status"), ENDS)
 def test_nothing_stays(program, tmp_path, when, how, status):
     before = shared_memory()
-    code = BEGIN + {"idle": "", "mid-run": MIDDLE, "forked": FORK + MIDDLE}[when]
+    code = BEGIN + {"idle": "", "mid-run": MIDDLE, "forked": FORK}[when]
     code += f'print("ready", engine.get_engine()._process._process.pid, flush=True)\n{how}\n'
     process = program(code, env={"TMPDIR": str(tmp_path)})
     word, number = process.stdout.readline().split()

@@ -52,7 +52,8 @@ def configure(*, engine: str | None = None, threads: int | None = None, julia: s
         Transport; as the environment variable ``PYSPIKENET_ENGINE``, default ``"auto"``: juliacall where Julia >= 1.10
         can be found or installed, else a worker process.
     threads : int, optional
-        Threads that Julia starts with; as ``PYSPIKENET_THREADS``, default all cores this process may use.
+        Threads that Julia starts with; as ``PYSPIKENET_THREADS``, default all cores this process may use. Julia 1.5
+        starts no more than the machine has cores; :func:`info` tells how many there are.
     julia : str, optional
         Path of the ``julia`` for the worker; as ``PYSPIKENET_JULIA``.
 

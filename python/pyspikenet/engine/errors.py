@@ -17,6 +17,7 @@ class JuliaError(EngineError):
     """
 
     def __init__(self, kind: str, message: str, trace: str = "") -> None:
-        super().__init__(message if kind == "SpikeCoreError" else f"{kind}: {message}\n{trace}".rstrip())
+        named = kind == "SpikeCoreError" or message.startswith(f"{kind}:")
+        super().__init__((message if named else f"{kind}: {message}") + (trace and f"\n{trace.strip()}"))
         self.kind = kind
         self.trace = trace
