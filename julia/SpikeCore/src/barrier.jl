@@ -8,7 +8,12 @@ struct Barrier
     broken::Threads.Atomic{Bool}
 end
 
-Barrier(parties::Int) = Barrier(parties, Threads.Atomic{Int}(0), Threads.Atomic{Int}(0), Threads.Atomic{Bool}(false))
+# The two counters are taken from a row of them, far enough apart for cache lines of their own: threads that wait for one
+# must not slow down those that write the other.
+function Barrier(parties::Int)
+    spaced = [Threads.Atomic{Int}(0) for _ in 1:32]
+    return Barrier(parties, spaced[8], spaced[24], Threads.Atomic{Bool}(false))
+end
 
 "Waits until all parties are here; false if one of them failed and will not come."
 function wait!(b::Barrier)
@@ -22,7 +27,7 @@ function wait!(b::Barrier)
         while b.generation[] == generation && !b.broken[]
             ccall(:jl_cpu_pause, Cvoid, ())
             GC.safepoint()
-            (spins += 1) > 400 && ccall(:sched_yield, Cint, ())
+            (spins += 1) > 2000 && ccall(:sched_yield, Cint, ())
         end
     end
     return !b.broken[]
