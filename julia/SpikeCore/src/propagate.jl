@@ -1,14 +1,46 @@
 # Delivery: the spikes of a step reach the rings of their targets. Work follows spikes, not synapses. Every target
 # sums its input in the order of presynaptic neurons, so the sum does not depend on how neurons are split in blocks.
 
+# A row of synapses begins somewhere in memory, and waiting for it costs more than working on it: while one row is
+# delivered, the next ones are on their way. The text of the instruction differs between versions of LLVM; later versions
+# of Julia do without until it has been tried there.
+@static if VERSION < v"1.6"
+    @inline prefetch(address::Int64) = Base.llvmcall(("declare void @llvm.prefetch(i8*, i32, i32, i32)", """
+        %p = inttoptr i64 %0 to i8*
+        call void @llvm.prefetch(i8* %p, i32 0, i32 3, i32 1)
+        ret void"""), Cvoid, Tuple{Int64}, address)
+else
+    @inline prefetch(address::Int64) = nothing
+end
+
+const PREFETCH_AHEAD = 4            # spikes
+const PREFETCH_MOST = 256           # synapses of a row
+
+@inline address_of(x::Vector) = reinterpret(Int64, pointer(x))
+
+"Asks for the synapses low + 1 : high, a cache line at a time."
+@inline function prefetch_row(target::Int64, weight::Int64, size::Int, low::Int64, high::Int64)
+    for e in low:16:min(high, low + PREFETCH_MOST)
+        prefetch(target + 4e)
+        prefetch(weight + size * e)
+        size == 8 && prefetch(weight + 8e + 64)
+    end
+end
+
 "Adds the synapses of `spiking[1:m]` (zero-based, `counts` spikes each) that lead into block `part` to the ring."
 function deliver!(ring::Matrix{T}, p::Projection{T}, spiking::Vector{Int32}, counts::Vector{Int32}, m::Int, step::Int,
                   part::Int) where {T}
     synapses, splits = p.synapses, p.splits
     target, weight, offset = synapses.target, synapses.weight, synapses.offset
+    target_at, weight_at = address_of(target), address_of(weight)
     if isempty(synapses.delay)
         cell = row(ring, step + synapses.shared_delay) + 1
         @inbounds for s in 1:m
+            if s + PREFETCH_AHEAD <= m
+                later = spiking[s+PREFETCH_AHEAD] + 1
+                size(splits, 1) == 0 ? prefetch_row(target_at, weight_at, sizeof(eltype(weight)), offset[later], offset[later+1]) :
+                prefetch_row(target_at, weight_at, sizeof(eltype(weight)), splits[part, later], splits[part+1, later])
+            end
             pre = spiking[s] + 1
             low, high = size(splits, 1) == 0 ? (offset[pre], offset[pre+1]) : (splits[part, pre], splits[part+1, pre])
             if counts[s] == 1
