@@ -27,22 +27,25 @@ const PREFETCH_MOST = 256           # synapses of a row
     end
 end
 
+"The synapses low + 1 : high of neuron `pre` that lead into block `part`; all of them where there is one block."
+@inline function row_bounds(p::Projection, part::Int, pre::Integer)
+    offset, splits = p.synapses.offset, p.splits
+    @inbounds return size(splits, 1) == 0 ? (offset[pre], offset[pre+1]) : (splits[part, pre], splits[part+1, pre])
+end
+
 "Adds the synapses of `spiking[1:m]` (zero-based, `counts` spikes each) that lead into block `part` to the ring."
 function deliver!(ring::Matrix{T}, p::Projection{T}, spiking::Vector{Int32}, counts::Vector{Int32}, m::Int, step::Int,
                   part::Int) where {T}
-    synapses, splits = p.synapses, p.splits
-    target, weight, offset = synapses.target, synapses.weight, synapses.offset
+    synapses = p.synapses
+    target, weight = synapses.target, synapses.weight
     target_at, weight_at = address_of(target), address_of(weight)
     if isempty(synapses.delay)
         cell = row(ring, step + synapses.shared_delay) + 1
         @inbounds for s in 1:m
             if s + PREFETCH_AHEAD <= m
-                later = spiking[s+PREFETCH_AHEAD] + 1
-                size(splits, 1) == 0 ? prefetch_row(target_at, weight_at, sizeof(eltype(weight)), offset[later], offset[later+1]) :
-                prefetch_row(target_at, weight_at, sizeof(eltype(weight)), splits[part, later], splits[part+1, later])
+                prefetch_row(target_at, weight_at, sizeof(eltype(weight)), row_bounds(p, part, spiking[s+PREFETCH_AHEAD] + 1)...)
             end
-            pre = spiking[s] + 1
-            low, high = size(splits, 1) == 0 ? (offset[pre], offset[pre+1]) : (splits[part, pre], splits[part+1, pre])
+            low, high = row_bounds(p, part, spiking[s] + 1)
             if counts[s] == 1
                 for e in low+1:high
                     ring[cell+target[e]] += T(weight[e])
@@ -58,8 +61,7 @@ function deliver!(ring::Matrix{T}, p::Projection{T}, spiking::Vector{Int32}, cou
         depth, n = size(ring, 2), size(ring, 1)
         now = mod(step, depth)
         @inbounds for s in 1:m
-            pre = spiking[s] + 1
-            low, high = size(splits, 1) == 0 ? (offset[pre], offset[pre+1]) : (splits[part, pre], splits[part+1, pre])
+            low, high = row_bounds(p, part, spiking[s] + 1)
             for e in low+1:high
                 slot = now + delay[e]       # < 2 depth, since depth >= longest delay
                 slot = ifelse(slot >= depth, slot - depth, slot)
