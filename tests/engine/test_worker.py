@@ -155,22 +155,25 @@ def test_a_gigabyte_goes_in_with_one_copy_at_most(worker, kind):
     n_weights = size // 8
     weight = shared_empty(n_weights, np.float64) if kind == "shared" else np.empty(n_weights)
     weight[:] = 1.0
-    memory_speed = 0.0
-    for _ in range(2):  # the first copy may have to wait for memory that others give back
-        start = time.perf_counter()
-        copy = weight.copy()
-        memory_speed = time.perf_counter() - start
-        del copy
-    worker.submit("open", run.params, run.arrays).result(60)  # so that the time below is without compilation
+    worker.submit("open", run.params, run.arrays).result(60)  # so that the times below are without compilation
     julia = psutil.Process(pid(worker))
     before = proportional(psutil.Process()) + proportional(julia)
-    start = time.perf_counter()
-    # The array that Julia keeps in the session; SpikeCore looks at its length only.
-    session = worker.submit("open", run.params, run.arrays | {"stimulus.1.extra": weight}).result(60)[0]["session"]
-    seconds = time.perf_counter() - start
+    ratios = []
+    for attempt in range(3):  # others may be using the machine: the best of three attempts counts
+        if attempt:
+            worker.submit("close", {"session": session, "collect": True}).result(60)
+        start = time.perf_counter()
+        copy = shared_empty(n_weights, np.float64)
+        copy[:] = weight
+        one_copy = time.perf_counter() - start
+        del copy
+        start = time.perf_counter()
+        # The array that Julia keeps in the session; SpikeCore looks at its length only.
+        session = worker.submit("open", run.params, run.arrays | {"stimulus.1.extra": weight}).result(60)[0]["session"]
+        ratios.append((time.perf_counter() - start) / one_copy)
     after = proportional(psutil.Process()) + proportional(julia)
     assert after - before < (0.1 if kind == "shared" else 1.1) * size
-    assert seconds < (0.25 if kind == "shared" else 4.0 * memory_speed + 0.1)
+    assert min(ratios) < (0.5 if kind == "shared" else 2.0)
     worker.submit("close", {"session": session, "collect": True}).result(60)
     del weight
     assert proportional(psutil.Process()) + proportional(julia) < before - 0.9 * size
