@@ -1,8 +1,8 @@
 # Delivery: the spikes of a step reach the rings of their targets. Work follows spikes, not synapses. Every target
 # sums its input in the order of presynaptic neurons, so the sum does not depend on how neurons are split in blocks.
 
-# A row of synapses begins somewhere in memory, and waiting for it costs more than working on it: while one row is
-# delivered, the next ones are on their way. The text of the instruction differs between versions of LLVM; later versions
+# A row of synapses begins somewhere in memory, and waiting for it costs more than working on it: several rows are asked
+# for before the first of them is delivered. The text of the instruction differs between versions of LLVM; later versions
 # of Julia do without until it has been tried there.
 @static if VERSION < v"1.6"
     @inline prefetch(address::Int64) = Base.llvmcall(("declare void @llvm.prefetch(i8*, i32, i32, i32)", """
@@ -13,7 +13,6 @@ else
     @inline prefetch(address::Int64) = nothing
 end
 
-const PREFETCH_AHEAD = 4            # spikes
 const PREFETCH_MOST = 256           # synapses of a row
 
 @inline address_of(x::Vector) = reinterpret(Int64, pointer(x))
@@ -33,26 +32,51 @@ end
     @inbounds return size(splits, 1) == 0 ? (offset[pre], offset[pre+1]) : (splits[part, pre], splits[part+1, pre])
 end
 
-"Adds the synapses of `spiking[1:m]` (zero-based, `counts` spikes each) that lead into block `part` to the ring."
-function deliver!(ring::Matrix{T}, p::Projection{T}, spiking::Vector{Int32}, counts::Vector{Int32}, m::Int, step::Int,
-                  part::Int) where {T}
-    synapses = p.synapses
+"Delivers the spikes of all parts in `step` to the neurons of part `p`: some rows are asked for, then they are delivered."
+function deliver_all!(setup::Setup, trial::Trial, p::Int, step::Int)
+    for k in 1:length(setup.projections)
+        deliver_all!(trial.filters[k].ring, setup.projections[k], trial.parts, p, step)
+    end
+    return nothing
+end
+
+function deliver_all!(ring::Matrix{T}, projection::Projection{T}, parts::Vector{Part}, p::Int, step::Int) where {T}
+    buffer = (step & 1) + 1
+    rows = parts[p].rows
+    target, weight = projection.synapses.target, projection.synapses.weight
+    target_at, weight_at, size_of_weight = address_of(target), address_of(weight), sizeof(eltype(weight))
+    m = 0
+    for source in parts
+        spiking, counts = source.spiking[buffer], source.counts[buffer]
+        for s in 1:source.n_spiking[8buffer]
+            m += 1
+            low, high = row_bounds(projection, p, @inbounds(spiking[s]) + 1)
+            prefetch_row(target_at, weight_at, size_of_weight, low, high)
+            @inbounds rows[m] = (low, high, counts[s])
+            if m == length(rows)
+                deliver!(ring, projection.synapses, rows, m, step)
+                m = 0
+            end
+        end
+    end
+    deliver!(ring, projection.synapses, rows, m, step)
+    return nothing
+end
+
+"Adds the synapses low + 1 : high of each of `rows[1:m]`, times its number of spikes, to the ring."
+function deliver!(ring::Matrix{T}, synapses::Connectivity, rows::Vector{Row}, m::Int, step::Int) where {T}
     target, weight = synapses.target, synapses.weight
-    target_at, weight_at = address_of(target), address_of(weight)
     if isempty(synapses.delay)
         cell = row(ring, step + synapses.shared_delay) + 1
         @inbounds for s in 1:m
-            if s + PREFETCH_AHEAD <= m
-                prefetch_row(target_at, weight_at, sizeof(eltype(weight)), row_bounds(p, part, spiking[s+PREFETCH_AHEAD] + 1)...)
-            end
-            low, high = row_bounds(p, part, spiking[s] + 1)
-            if counts[s] == 1
+            low, high, count = rows[s]
+            if count == 1
                 for e in low+1:high
                     ring[cell+target[e]] += T(weight[e])
                 end
             else
                 for e in low+1:high
-                    ring[cell+target[e]] += T(weight[e]) * counts[s]
+                    ring[cell+target[e]] += T(weight[e]) * count
                 end
             end
         end
@@ -61,11 +85,11 @@ function deliver!(ring::Matrix{T}, p::Projection{T}, spiking::Vector{Int32}, cou
         depth, n = size(ring, 2), size(ring, 1)
         now = mod(step, depth)
         @inbounds for s in 1:m
-            low, high = row_bounds(p, part, spiking[s] + 1)
+            low, high, count = rows[s]
             for e in low+1:high
                 slot = now + delay[e]       # < 2 depth, since depth >= longest delay
                 slot = ifelse(slot >= depth, slot - depth, slot)
-                ring[slot*n+target[e]+1] += T(weight[e]) * counts[s]
+                ring[slot*n+target[e]+1] += T(weight[e]) * count
             end
         end
     end
@@ -74,30 +98,13 @@ end
 
 "Adds the effect of own spikes in `step` by lag to the self ring."
 function remember!(self::Matrix{T}, values::Vector{T}, part::Part, step::Int) where {T}
-    isempty(values) && return nothing
     buffer = (step & 1) + 1
-    remember!(self, values, part.spiking[buffer], part.counts[buffer], part.n_spiking[buffer], step)
-    return nothing
-end
-
-function remember!(self::Matrix{T}, values::Vector{T}, spiking::Vector{Int32}, counts::Vector{Int32}, m::Int,
-                   step::Int) where {T}
+    spiking, counts = part.spiking[buffer], part.counts[buffer]
     for lag in 0:length(values)-1
         cell, value = row(self, step + 1 + lag) + 1, values[lag+1]
-        @inbounds for s in 1:m
+        @inbounds for s in 1:part.n_spiking[8buffer]
             self[cell+spiking[s]] += value * counts[s]
         end
-    end
-    return nothing
-end
-
-"Delivers the spikes of all parts in `step` to the neurons of part `p`."
-function deliver_all!(setup::Setup, trial::Trial, p::Int, step::Int)
-    buffer = (step & 1) + 1
-    for k in 1:length(setup.projections), source in trial.parts
-        m = source.n_spiking[buffer]
-        m == 0 && continue
-        deliver!(trial.filters[k].ring, setup.projections[k], source.spiking[buffer], source.counts[buffer], m, step, p)
     end
     return nothing
 end

@@ -104,12 +104,12 @@ function set_initial_state!(setup::Setup{T}, kind::String, arrays) where {T}
     elseif kind == "random"
         for trial in setup.trials
             source = Source(setup.seed, STREAM_INITIAL, trial.id)
-            spiking = Int32[i for i in 0:setup.n-1 if draw(source, i, 0) < 0x80000000]
-            counts = ones(Int32, length(spiking))
-            remember!(trial.self, setup.blueprint.self, spiking, counts, length(spiking), trial.step - 1)
-            for (filter, p) in zip(trial.filters, setup.projections), part in 1:length(trial.parts)
-                deliver!(filter.ring, p, spiking, counts, length(spiking), trial.step - 1, part)
+            for part in trial.parts
+                spiking = Int32[i - 1 for i in part.range if draw(source, i - 1, 0) < 0x80000000]
+                list_spikes!(part, spiking, ones(Int32, length(spiking)), trial.step - 1)
+                remember!(trial.self, setup.blueprint.self, part, trial.step - 1)
             end
+            foreach(p -> deliver_all!(setup, trial, p, trial.step - 1), 1:length(trial.parts))
         end
     elseif kind == "activation"
         given = required(arrays, "activation", Array)

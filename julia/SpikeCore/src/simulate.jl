@@ -289,7 +289,7 @@ function collect_spikes!(part::Part, trial::Trial{T}, cells, dt::T, source::Sour
             end
         end
     end
-    part.n_spiking[buffer] = m
+    part.n_spiking[8buffer] = m
     now >= 0 && record_spikes!(part, spiking, counts, m, now)
     return nothing
 end
@@ -301,19 +301,15 @@ end
 end
 
 function given_spikes!(part::Part, clamp::Clamp, now::Int)
-    buffer = (now & 1) + 1
-    spiking, counts = part.spiking[buffer], part.counts[buffer]
-    m = 0
     j = now - clamp.first + 1
+    here = 1:0
     if 1 <= j < length(clamp.pointer)
-        for e in clamp.pointer[j]+1:clamp.pointer[j+1]
-            clamp.neuron[e] + 1 in part.range || continue
-            m += 1
-            spiking[m] = clamp.neuron[e]
-            counts[m] = clamp.count[e]
-        end
+        row = clamp.pointer[j]+1:clamp.pointer[j+1]
+        low, high = first(part.range) - 1, last(part.range) - 1
+        neurons = view(clamp.neuron, row)
+        here = row[searchsortedfirst(neurons, low):searchsortedlast(neurons, high)]
     end
-    part.n_spiking[buffer] = m
+    list_spikes!(part, view(clamp.neuron, here), view(clamp.count, here), now)
     return nothing
 end
 

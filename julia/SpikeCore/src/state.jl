@@ -6,13 +6,22 @@ struct Projection{T,W}
     splits::Matrix{Int64}
 end
 
-"What one thread works on: a block of neurons. The two buffers of spikes alternate between steps."
+"Synapses low + 1 : high, and how many spikes each of them gets."
+const Row = Tuple{Int64,Int64,Int32}
+const ROWS_AT_ONCE = 32
+
+"""
+What one thread works on: a block of neurons. The two buffers of spikes alternate between steps. What is written in every
+step stands apart from what other threads write, in memory too.
+"""
 mutable struct Part
+    apart::NTuple{8,Int}
     range::UnitRange{Int}
     quad::Int                           # the step ÷ 4 whose random bits are there
     spiking::NTuple{2,Vector{Int32}}    # zero-based neurons that fired, in order
     counts::NTuple{2,Vector{Int32}}
-    n_spiking::Vector{Int}              # one per buffer
+    n_spiking::Vector{Int}              # that of buffer b at [8b], with room around it
+    rows::Vector{Row}                   # about to be delivered
     recorded_neuron::Vector{Int32}
     recorded_step::Vector{Int64}
     n_recorded::Int
@@ -23,7 +32,17 @@ end
 function Part(range::UnitRange{Int})
     size = length(range)
     buffers() = (Vector{Int32}(undef, size), Vector{Int32}(undef, size))
-    return Part(range, typemin(Int), buffers(), buffers(), zeros(Int, 2), Int32[], Int64[], 0, Float64[], (0, 0))
+    return Part(ntuple(i -> 0, 8), range, typemin(Int), buffers(), buffers(), zeros(Int, 24),
+                Vector{Row}(undef, ROWS_AT_ONCE), Int32[], Int64[], 0, Float64[], (0, 0))
+end
+
+"Writes the list of neurons (zero-based, sorted) that fire in `step`, each `counts` times."
+function list_spikes!(part::Part, neurons::AbstractVector{Int32}, counts::AbstractVector{Int32}, step::Int)
+    buffer = (step & 1) + 1
+    copyto!(part.spiking[buffer], neurons)
+    copyto!(part.counts[buffer], counts)
+    part.n_spiking[8buffer] = length(neurons)
+    return nothing
 end
 
 "State of one trial. `step` is the next one."
