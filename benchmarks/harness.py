@@ -8,14 +8,16 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 
 def arguments(description, steps=10_000, more=None):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--n", type=int, default=100, help="number of neurons")
-    parser.add_argument("--steps", type=int, default=steps, help="steps of 1 ms")
+    parser.add_argument("--steps", type=int, default=steps, help="time steps, of 1 ms in W1")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=3, help="run at least this often")
-    parser.add_argument("--seed", type=int, default=1, help="of the spikes; the network is always the same")
+    parser.add_argument("--seed", type=int, default=1, help="of the spikes; in W2 of the network, too")
     if more is not None:
         more(parser)
     return parser.parse_args()
@@ -41,13 +43,29 @@ def timed(function, repeat):
     return sorted(seconds), result
 
 
-def emit(workload, peer, options, seconds, spikes=None, **more):
-    """Prints the record of a script, its only line that begins with a brace."""
+def irregularity(neuron, time):
+    """Mean over neurons of the coefficient of variation of their intervals, where there are three or more of them."""
+    order = np.lexsort((time, neuron))
+    neuron, time = np.asarray(neuron)[order], np.asarray(time, dtype=float)[order]
+    interval = np.diff(time)[np.diff(neuron) == 0]
+    owner = neuron[1:][np.diff(neuron) == 0]
+    if not len(owner):
+        return None
+    count = np.bincount(owner)
+    mean = np.bincount(owner, interval) / np.maximum(count, 1)
+    variance = np.bincount(owner, (interval - mean[owner]) ** 2) / np.maximum(count, 1)
+    enough = count >= 3
+    return float(np.mean(np.sqrt(variance[enough]) / mean[enough])) if enough.any() else None
+
+
+def emit(workload, peer, options, seconds, spikes=None, dt=1.0, **more):
+    """Prints the record of a script, its only line that begins with a brace; dt is the step in ms."""
     record = {
         "workload": workload,
         "peer": peer,
         "n": options.n,
         "steps": options.steps,
+        "dt": dt,
         "threads": options.threads,
         "seed": options.seed,
         "wall_s": seconds[0],
@@ -56,7 +74,7 @@ def emit(workload, peer, options, seconds, spikes=None, **more):
         "us_per_step": 1e6 * seconds[0] / options.steps,
     }
     if spikes is not None:
-        record |= {"spikes": int(spikes), "rate_hz": 1000 * int(spikes) / options.n / options.steps}
+        record |= {"spikes": int(spikes), "rate_hz": 1000 * int(spikes) / options.n / (options.steps * dt)}
     show(record | more)
 
 

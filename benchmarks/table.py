@@ -5,16 +5,11 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import table_w2
+from grid import NAMES, ORDER, grid
+
 TOLERANCE = 0.02  # of rates
 OURS = ("pyspikenet", 1, "float32")
-ORDER = ("pyspikenet", "numba", "brian2", "nest", "spikeometric")
-NAMES = {
-    "pyspikenet": "pyspikenet",
-    "numba": "numba loop",
-    "brian2": "Brian2, C++ standalone",
-    "nest": "NEST (near model)",
-    "spikeometric": "Spikeometric",
-}
 
 
 def markdown(result):
@@ -30,16 +25,13 @@ def markdown(result):
     parts.append(grid(("what", "measured", "target", "met"), targets(records, cells, rates)))
     if cells:
         parts.append(w1_table(cells, rates))
+    if any(record["workload"] == "w2" for record in records):
+        parts.append(table_w2.times(records))
     if any(record["workload"] in ("cost", "limits") for record in records):
         parts.append(cost_table(records))
     if any(record["workload"] == "first" for record in records):
         parts.append(first_table(records))
     return "\n\n".join(parts) + "\n"
-
-
-def grid(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
 
 
 # ---- W1 --------------------------------------------------------------------------------------------------------------
@@ -77,7 +69,8 @@ def w1_table(cells, rates):
             peer, threads, dtype = key
             us, record, spread = row[key]
             loop = f"{1e6 * record['julia_s'] / record['steps']:.3g}" if "julia_s" in record else ""
-            version = f"{NAMES[peer]} {record['version']}{f', {dtype}' if dtype else ''}"
+            near = " (near model)" if peer == "nest" else ""
+            version = f"{NAMES[peer]}{near} {record['version']}{f', {dtype}' if dtype else ''}"
             rate = f"{rates[n, peer]:.2f}" if (n, peer) in rates and dtype != "float64" else ""
             same = "" if len(networks) == 1 else " (networks differ!)"
             rows.append((n, version + same, threads, f"{us:.3g}", loop, f"{us / ours:.3g}", rate, f"{spread:.2f}"))
@@ -121,6 +114,7 @@ def targets(records, cells, rates):
     if compared:
         (n, peer), worst = max(compared.items(), key=lambda item: abs(item[1]))
         row(f"W1: largest difference of rates (N = {n}, {NAMES[peer]})", 100 * worst, "<= 2", abs(worst) <= 0.02, " %")
+    rows += table_w2.differences(records)
     for record in records:
         if record["workload"] == "memory" and record["peak_mb"]:
             peak = record["peak_mb"] / 1000

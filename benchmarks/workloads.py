@@ -8,6 +8,17 @@ the spikes and k = 0 the previous step of 1 ms::
     P(spike) = 1 / (1 + exp(5 - g))
 
 A random half of the neurons has spiked in the step before the first (:func:`w1_start`).
+
+W2 is the network of Vogels and Abbott (2005) as in Brian's examples CUBA and COBA, times in ms and voltages in mV::
+
+    CUBA   tau_m dv/dt = E_L - v + g_e + g_i
+    COBA   tau_m dv/dt = E_L - v + g_e (E_e - v) + g_i (E_i - v)
+    both   tau_e dg_e/dt = -g_e,  tau_i dg_i/dt = -g_i
+
+v > v_th is a spike: v is held at v_reset until t_ref after the step of the spike, and g_e or g_i of every target grows
+by the weight, which counts from the next step on; both decay on while v is held. In NEST, whose shortest delay is a
+step, spikes count and v is released one step later. The first four fifths of the neurons are excitatory. CUBA is
+integrated exactly, COBA, with g in units of the leak, by the method of Euler, but in NEST with adaptive steps.
 """
 
 import hashlib
@@ -66,6 +77,47 @@ def w1_filters():
     relative = W1["rel_ref_strength"] * np.exp(-W1["beta"] * (k - W1["abs_ref_scale"]))
     refractory = np.where(k < W1["abs_ref_scale"], W1["abs_ref_strength"], relative)
     return coupling.astype(np.float32), refractory.astype(np.float32)
+
+
+W2 = {
+    "cuba": {"tau_m": 20.0, "tau_e": 5.0, "tau_i": 10.0, "E_L": -49.0, "v_th": -50.0, "v_reset": -60.0, "t_ref": 5.0},
+    "coba": {"tau_m": 20.0, "tau_e": 5.0, "tau_i": 10.0, "E_L": -60.0, "v_th": -50.0, "v_reset": -60.0, "t_ref": 5.0},
+}
+W2["cuba"] |= {"w_e": 60 * 0.27 / 10, "w_i": -20 * 4.5 / 10}
+W2["coba"] |= {"w_e": 0.6, "w_i": -6.7, "E_e": 0.0, "E_i": -80.0}  # the sign says which conductance
+W2_DT = 0.1
+W2_INDEGREE = 80
+W2_SIZES = {"cuba": (4000, 16_000, 64_000), "coba": (4000,)}
+
+
+def w2_options(parser, dtypes=("float64", "float32")):
+    """The options of a script for W2, for harness.arguments; with seed 2, 4000 neurons have 320,069 synapses."""
+    parser.set_defaults(n=4000, seed=2)
+    parser.add_argument("--model", choices=tuple(W2), default="cuba")
+    parser.add_argument("--dtype", choices=dtypes, default=dtypes[0])
+
+
+def w2_network(model, n=4000, seed=2):
+    """Synapses (pre, post, weight), sorted, and the initial state by name; all four depend on the seed.
+
+    Every pair is joined with probability 80/n, which is 2 % for 4000 neurons. The weights do not depend on n, nor
+    does what a neuron receives. The state: v for CUBA; v, g_e and g_i, in units of the leak, for COBA.
+    """
+    p = W2[model]
+    rng = np.random.default_rng(seed)
+    degree = rng.binomial(n, W2_INDEGREE / n, size=n)
+    pre = np.repeat(np.arange(n), degree)
+    post = np.concatenate([np.sort(rng.choice(n, k, replace=False)) for k in degree])
+    weight = np.where(pre < w2_excitatory(n), p["w_e"], p["w_i"])
+    if model == "cuba":
+        return pre, post, weight, {"v": p["v_reset"] + rng.random(n) * (p["v_th"] - p["v_reset"])}
+    v, g_e, g_i = rng.standard_normal((3, n))
+    return pre, post, weight, {"v": p["E_L"] + 5 * v - 5, "g_e": 1.5 * g_e + 4, "g_i": 12 * g_i + 20}
+
+
+def w2_excitatory(n):
+    """The number of excitatory neurons."""
+    return 4 * n // 5
 
 
 def sparse_network(n=34_000, m=49_000, seed=7):

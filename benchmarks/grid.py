@@ -1,0 +1,15 @@
+"""What the tables of table.py and table_w2.py share: names, and Markdown."""
+
+ORDER = ("pyspikenet", "numba", "brian2", "nest", "spikeometric")
+NAMES = {
+    "pyspikenet": "pyspikenet",
+    "numba": "numba loop",
+    "brian2": "Brian2, C++ standalone",
+    "nest": "NEST",
+    "spikeometric": "Spikeometric",
+}
+
+
+def grid(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
