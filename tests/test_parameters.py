@@ -35,9 +35,18 @@ EXAMPLES: list[Parameters] = [
     psn.SpikeStimulus(times=[1.0], neurons=[0]),
     psn.PoissonInput(rate=10.0),
     psn.NoiseCurrent(sigma=1.0),
+    psn.LIF(),
+    psn.CobaLIF(),
+    psn.AdEx(),
+    psn.Izhikevich(),
+    psn.DeltaSynapse(),
+    psn.PulseSynapse(),
+    psn.ExponentialSynapse(),
+    psn.AlphaSynapse(),
+    psn.DoubleExponentialSynapse(),
 ]
 CLASSES = [type(example) for example in EXAMPLES]
-UNITS = {"1", "ms", "1/ms", "Hz", "rad"}
+UNITS = {"1", "ms", "1/ms", "Hz", "rad", "mV", "pA", "nS", "pF", "MOhm"}
 
 
 def sections(doc: str) -> dict[str, list[str]]:
@@ -129,7 +138,7 @@ def public_functions() -> Iterator[tuple[str, Any]]:
 
 
 # What the parts of the package tell each other.
-INTERNAL = {"to_wire", "check_size", "check_dt", "channels", "memory_steps", "length", "parts"}
+INTERNAL = {"to_wire", "check_size", "check_dt", "channels", "memory_steps", "length", "parts", "recordable"}
 FUNCTIONS = dict(public_functions())
 
 
@@ -230,7 +239,7 @@ def test_to_dict_is_plain_and_enough(example: Any) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda x: type(x).__name__)
 def test_parameters_are_frozen(example: Any) -> None:
-    name = dataclasses.fields(example)[0].name
+    name = next((field.name for field in dataclasses.fields(example)), "anything")
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(example, name, 1.0)
 

@@ -14,8 +14,20 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 from .engine import EngineError, JuliaError, configure, info
 from .kernels import ArrayKernel, ExponentialKernel, RaisedCosineKernel
-from .models import BernoulliGLM, Cascade, PoissonGLM, RectifiedLNP, RectifiedSAM, ThresholdSAM
+from .models import (
+    LIF,
+    AdEx,
+    BernoulliGLM,
+    Cascade,
+    CobaLIF,
+    Izhikevich,
+    PoissonGLM,
+    RectifiedLNP,
+    RectifiedSAM,
+    ThresholdSAM,
+)
 from .network import Network
+from .receptors import AlphaSynapse, DeltaSynapse, DoubleExponentialSynapse, ExponentialSynapse, PulseSynapse
 from .simulate import drive, simulate
 from .stimulus import (
     ArrayStimulus,
@@ -35,20 +47,29 @@ if TYPE_CHECKING:
     from .dataset import load, save
 
 __all__ = [
+    "LIF",
+    "AdEx",
+    "AlphaSynapse",
     "ArrayKernel",
     "ArrayStimulus",
     "BernoulliGLM",
     "Cascade",
+    "CobaLIF",
     "ConstantStimulus",
+    "DeltaSynapse",
+    "DoubleExponentialSynapse",
     "EngineError",
     "ExponentialKernel",
+    "ExponentialSynapse",
     "FunctionStimulus",
+    "Izhikevich",
     "JuliaError",
     "Network",
     "NoiseCurrent",
     "PoissonGLM",
     "PoissonInput",
     "PoissonStimulus",
+    "PulseSynapse",
     "RaisedCosineKernel",
     "RectifiedLNP",
     "RectifiedSAM",

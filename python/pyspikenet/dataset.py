@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from .run import Run
 
 ATTRIBUTE = "pyspikenet"
-VARIABLES = {
-    "drive": {"units": "1", "long_name": "drive g of the nonlinearity"},
-    "rate": {"units": "Hz", "long_name": "expected rate given the drive"},
-}
+STATE = "state"  # attribute of a variable that is part of the final state: its name in SpikeCore
 
 
 class Recording:
@@ -29,9 +26,12 @@ class Recording:
     def __init__(self, run: "Run") -> None:
         self.run = run
         self.n_steps = 0
+        self._step = run.first_step - run.warm_up
         self._steps: list[list[NDArray[np.int64]]] = [[] for _ in run.trials]
         self._neurons: list[list[NDArray[np.int32]]] = [[] for _ in run.trials]
-        self._states: dict[str, list[NDArray[Any]]] = {name: [] for name in run.record if name in VARIABLES}
+        self._states: dict[str, list[NDArray[Any]]] = {
+            name: [] for name in run.record if name in run.model.recordable()
+        }
 
     def add(self, recorded: dict[str, NDArray[Any]], done: int, skipped: int) -> None:
         """Adds a piece of `done` steps, of which the first `skipped` are not to be kept."""
@@ -45,10 +45,13 @@ class Recording:
                 step, neuron = step[keep], neuron[keep]
             self._steps[j].append(step)
             self._neurons[j].append(neuron)
+        every, begin = self.run.record_every, self._step
+        unwanted = (begin + skipped) // every - begin // every
         for name, pieces in self._states.items():
             if done > skipped:
-                pieces.append(recorded[name][:, skipped:])
+                pieces.append(recorded[f"record.{name}"][:, unwanted:])
         self.n_steps += done - skipped
+        self._step += done
 
     def spikes(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
         """Step, neuron and trial of every spike, sorted by trial, step and neuron."""
@@ -59,10 +62,17 @@ class Recording:
 
     def states(self) -> dict[str, NDArray[Any]]:
         """What was recorded, as (trial, time, neuron)."""
+        chosen = self.run.record_neurons
+        n = self.run.network.n if chosen is None else chosen.size
         return {
-            name: np.concatenate(pieces, axis=1) if pieces else np.empty((self.run.trials.size, 0, self.run.network.n))
+            name: np.concatenate(pieces, axis=1) if pieces else np.empty((self.run.trials.size, 0, n))
             for name, pieces in self._states.items()
         }
+
+    def sample_steps(self) -> NDArray[np.int64]:
+        """The steps at whose end samples were taken."""
+        every, first = self.run.record_every, self.run.first_step
+        return np.arange(first // every + 1, (first + self.n_steps) // every + 1) * every - 1
 
 
 def build(run: "Run", recording: Recording, state: dict[str, NDArray[Any]] | None, interrupted: bool) -> xarray.Dataset:
@@ -85,20 +95,26 @@ def build(run: "Run", recording: Recording, state: dict[str, NDArray[Any]] | Non
         "spike_neuron": ("spike", neuron, {"long_name": "position of the neuron along the dimension neuron"}),
         "spike_trial": ("spike", trial, {"long_name": "number of the trial"}),
     }
-    states = recording.states()
+    states, known = recording.states(), run.model.recordable()
     if states:
-        coords["time"] = ("time", (run.first_step + np.arange(recording.n_steps) + 1) * dt, ms)
+        coords["time"] = ("time", (recording.sample_steps() + 1) * dt, ms)
+        if run.record_neurons is not None:
+            coords["recorded_neuron"] = ("recorded_neuron", coords["neuron"][1][run.record_neurons])
     for name, values in states.items():
-        variables[name] = (("trial", "time", "neuron"), values, VARIABLES[name])
+        variables[name] = (
+            ("trial", "time", "neuron" if run.record_neurons is None else "recorded_neuron"),
+            values,
+            known[name],
+        )
     for name, values in (state or {}).items():
         variable = "final_" + name.replace(".", "_")
         if name == "mean_rate":
             mean = values / recording.n_steps
             variables[name] = (("trial", "neuron"), mean, {"units": "Hz", "long_name": "expected rate, mean over time"})
-        elif values.ndim == 3:
-            variables[variable] = (("trial", f"slot_{variable}", "neuron"), values, {"long_name": "state at the end"})
         else:
-            variables[variable] = (("trial", "neuron"), values, {"long_name": "state at the end"})
+            about_state = {"long_name": "state at the end", **known.get(name, {}), STATE: name}
+            dims = ("trial", "neuron") if values.ndim == 2 else ("trial", f"slot_{variable}", "neuron")
+            variables[variable] = (dims, values, about_state)
     about = {
         "version": __version__,
         "model": run.model.to_dict(),
@@ -151,9 +167,9 @@ def saved_state(
     if about["dtype"] != dtype:
         raise ValueError(f"dtype must be that of the dataset given as initial_state, {about['dtype']}, got {dtype}")
     state = {
-        str(name).removeprefix("final_").replace("_", "."): np.ascontiguousarray(variable.values)
-        for name, variable in dataset.data_vars.items()
-        if str(name).startswith("final_")
+        str(variable.attrs[STATE]): np.ascontiguousarray(variable.values)
+        for variable in dataset.data_vars.values()
+        if STATE in variable.attrs
     }
     if not state:
         raise ValueError(

@@ -434,28 +434,30 @@ class Network:
         """
         return np.unique(self.positions(who))
 
-    def positions(self, who: Any) -> NDArray[np.int64]:
+    def positions(self, who: Any, name: str = "targets") -> NDArray[np.int64]:
         """Indices of neurons as in :meth:`indices`, but in the order in which they are given, repeated where they are.
 
         Parameters
         ----------
         who : str or array_like
             The neurons.
+        name : str, default "targets"
+            What errors call them.
         """
         if isinstance(who, str):
             if who not in self.groups:
                 known = ", ".join(sorted(self.groups)) or "none"
-                raise ValueError(f"targets must be a group of the network ({known}), got {who!r}")
+                raise ValueError(f"{name} must be a group of the network ({known}), got {who!r}")
             return self.groups[who]
-        chosen = as_array("targets", who)
+        chosen = as_array(name, who)
         if chosen.dtype.kind == "U":
             if self.labels is None:
-                raise ValueError(f"targets must be indices or a mask where a network has no labels, got {shown(who)}")
+                raise ValueError(f"{name} must be indices or a mask where a network has no labels, got {shown(who)}")
             missing = chosen[~np.isin(chosen, self.labels)]
             if missing.size:
-                raise ValueError(f"targets must be labels of the network, got {str(missing.flat[0])!r}, which is none")
+                raise ValueError(f"{name} must be labels of the network, got {str(missing.flat[0])!r}, which is none")
             return np.concatenate([np.empty(0, np.int64), *(np.flatnonzero(self.labels == x) for x in chosen.ravel())])
-        return neuron_indices("targets", chosen, self.n)
+        return neuron_indices(name, chosen, self.n)
 
     def with_groups(self, **groups: ArrayLike) -> "Network":
         """The same network with more named groups (indices or boolean masks); arrays are shared, not copied.

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import projections
 from .engine.session import Session
 from .limits import available_memory, check_memory
 from .models.base import Model
+from .models.membrane import MembraneModel
 from .models.rectified_sam import ActivationModel
 from .network import Network
 from .parameters import as_array, float_dtype, number, numbers, seed_number, shown, steps, whole_number
-from .stimulus import Stimulus, stimulus_parts
+from .stimulus import PoissonInput, SpikeStimulus, Stimulus, stimulus_parts
 
-RECORDABLE = ("drive", "rate")
 MOST_TRIALS = 2**32
 
 
@@ -58,17 +59,20 @@ class Run:
     trials: NDArray[np.int64]
     seed: int
     record: tuple[str, ...]
+    record_every: int
+    record_neurons: NDArray[np.int64] | None
     dtype: str
     params: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
 
     def session(self) -> Session:
-        bytes_per_step = len(self.record) * self.network.n * self.trials.size * np.dtype(self.dtype).itemsize
+        recorded = self.network.n if self.record_neurons is None else self.record_neurons.size
+        values = len(set(self.record) & set(self.model.recordable())) * recorded * self.trials.size
         return Session(
             self.params,
             self.arrays,
             work_per_step=self.network.n * self.trials.size,
-            bytes_per_step=bytes_per_step if set(self.record) & set(RECORDABLE) else 0,
+            bytes_per_step=-(-values * np.dtype(self.dtype).itemsize // self.record_every),
         )
 
 
@@ -82,6 +86,8 @@ def prepare(
     trials: int | Sequence[int] | NDArray[np.int64] = 1,
     seed: int | None = None,
     record: str | Iterable[str] = (),
+    record_neurons: Any = None,
+    record_every: float | None = None,
     equilibration: float = 0.0,
     initial_state: Any = None,
     dtype: str = "float64",
@@ -97,12 +103,18 @@ def prepare(
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
     seed = seed_number("seed", seed)
-    wanted = _record(record)
+    wanted = _record(record, model)
+    chosen = None if record_neurons is None else np.unique(network.positions(record_neurons, "record_neurons"))
+    if chosen is not None and chosen.size == 0:
+        raise ValueError(f"record_neurons must hold at least one neuron, got {shown(record_neurons)}")
+    every = 1 if record_every is None else steps("record_every", record_every, step_length, minimum=1)
     dtype = float_dtype(dtype).name
     parts = stimulus_parts(stimulus)
 
-    delay, delays = network.delay_steps(step_length)
-    _check_memory(model, network, delays, delay, step_length, n_steps, trial_ids.size, wanted, dtype)
+    n_recorded = network.n if chosen is None else chosen.size
+    samples = -(-n_steps // every) * n_recorded * len(set(wanted) & set(model.recordable()))
+    _check_memory(model, network, step_length, n_steps, trial_ids.size, samples, dtype)
+    entries, synapse_arrays = projections.to_wire(model, network, step_length)
     model_params, model_arrays = model.to_wire(step_length)
     params: dict[str, Any] = {
         "n": network.n,
@@ -110,19 +122,15 @@ def prepare(
         "dtype": dtype,
         "seed": seed,
         "model": model_params,
-        "projections": [{"delay": delay}],
+        "projections": entries,
         "record": list(wanted),
+        "record_every": every,
         "threads": _threads(threads),
         "initial": "random" if warm_up else "rest",
     }
-    arrays: dict[str, NDArray[Any]] = {
-        "trials": trial_ids,
-        "projection.1.offset": network.offset,
-        "projection.1.target": network.target,
-        "projection.1.weight": network.weight,
-    }
-    if delays is not None:
-        arrays["projection.1.delay"] = delays
+    arrays: dict[str, NDArray[Any]] = {"trials": trial_ids, **synapse_arrays}
+    if chosen is not None:
+        arrays["record_neurons"] = chosen
     arrays |= {f"model.{name}": array for name, array in model_arrays.items()}
 
     first_step = -warm_up
@@ -147,7 +155,7 @@ def prepare(
     _add_stimuli(params, arrays, parts, model, network, step_length, first_step + warm_up + n_steps, trial_ids.size)
     return Run(
         model, network, tuple(parts), step_length, first_step + warm_up, warm_up, n_steps, trial_ids, seed, wanted,
-        dtype, params, arrays,
+        every, chosen, dtype, params, arrays,
     )  # fmt: skip
 
 
@@ -162,7 +170,8 @@ def _add_stimuli(
     trials: int,
 ) -> None:
     channels = model.channels()
-    number_of = {name: j for j, name in enumerate(channels, 1)}
+    ways = model.all_receptors() if isinstance(model, MembraneModel) else channels
+    number_of = {name: j for j, name in enumerate(ways, 1)}
     params["channels"] = []
     for name, kernel in channels.items():
         numbers_of_kernel, arrays_of_kernel = kernel.to_wire("kernel", dt)
@@ -171,13 +180,47 @@ def _add_stimuli(
     params["stimuli"] = []
     for j, part in enumerate(parts, 1):
         entry, own = part.to_wire(network, dt, end, trials)
-        if part.channel is not None:
+        if isinstance(model, MembraneModel):
+            entry["channel"] = _receptor_of(part, model, entry, own)
+        elif part.channel is not None:
             if part.channel not in number_of:
                 known = ", ".join(map(repr, number_of)) or "none"
                 raise ValueError(f"channel must be a stimulus kernel of the model ({known}), got {shown(part.channel)}")
             entry["channel"] = number_of[part.channel]
         params["stimuli"].append(entry)
         arrays |= {f"stimulus.{j}.{key}": x for key, x in own.items()}
+
+
+def _receptor_of(part: Stimulus, model: MembraneModel, entry: dict[str, Any], own: dict[str, NDArray[Any]]) -> int:
+    """Number of the receptor that a stimulus acts through; 0: it is a current. Conductances are made positive."""
+    receptors = model.all_receptors()
+    names = list(receptors)
+    if part.channel is not None:
+        if part.channel == "current":
+            return 0
+        if part.channel not in names:
+            known = ", ".join(map(repr, ["current", *names]))
+            raise ValueError(
+                f"channel must be 'current' or a receptor of the model ({known}), got {shown(part.channel)}"
+            )
+        return names.index(part.channel) + 1
+    if not isinstance(part, SpikeStimulus | PoissonInput) or not names:
+        return 0
+    name = "weight" if isinstance(part, SpikeStimulus) else "strength"
+    weights = own[name] if name in own else np.asarray(entry.get(name, 1.0))
+    if len(names) == 1 or not weights.size or weights.min() >= 0:
+        return 1
+    if weights.max() > 0:
+        raise ValueError(
+            f"{'strength' if name == 'weight' else 'weight'} of a {type(part).__name__} must have one sign, got numbers"
+            f" from {weights.min()} to {weights.max()}; make two of them, or give channel="
+        )
+    if receptors[names[1]].is_conductance:
+        if name in own:
+            own[name] = np.abs(weights)
+        else:
+            entry[name] = float(-weights)
+    return 2
 
 
 def check_pieces(model: Any, network: Any) -> None:
@@ -190,7 +233,7 @@ def check_pieces(model: Any, network: Any) -> None:
             " and its kin"
         )
     model.check_size(network.n)
-    if network.receptor is not None:
+    if network.receptor is not None and not isinstance(model, MembraneModel):
         name = type(model).__name__
         raise ValueError(
             f"network must have no receptors for a {name}, got synapses with receptors {network.receptors}"
@@ -227,13 +270,14 @@ def _trials(trials: Any) -> NDArray[np.int64]:
     return ids.astype(np.int64)
 
 
-def _record(record: Any) -> tuple[str, ...]:
+def _record(record: Any, model: Model) -> tuple[str, ...]:
+    known = tuple(model.recordable())
     if not isinstance(record, str | Iterable):
-        raise TypeError(f"record must be a name or several of {RECORDABLE}, got {shown(record)}")
+        raise TypeError(f"record must be a name or several of {known}, got {shown(record)}")
     names = (record,) if isinstance(record, str) else tuple(record)
     for name in names:
-        if not isinstance(name, str) or name not in (*RECORDABLE, "mean_rate"):
-            raise ValueError(f"record must be from {RECORDABLE}, got {shown(name)}")
+        if not isinstance(name, str) or (name not in known and (name != "mean_rate" or "rate" not in known)):
+            raise ValueError(f"record must be from {known}, got {shown(name)}")
     return tuple(dict.fromkeys(names))
 
 
@@ -261,6 +305,10 @@ def _initial_state(
         params["initial"] = "saved"
         arrays |= {f"state.{name}": x for name, x in state.items()}
         return first_step, None
+    if isinstance(model, MembraneModel):
+        params["initial"] = "given"
+        arrays |= _membrane_state(given, model, network.n, trials.size)
+        return 0, None
     if not isinstance(given, Mapping) or set(given) not in ({"spikes"}, {"activation"}):
         what = f"a dict of {sorted(map(str, given))}" if isinstance(given, Mapping) else shown(given)
         problem = ValueError if isinstance(given, Mapping) else TypeError
@@ -288,6 +336,25 @@ def _initial_state(
         )
     latest_last = [GivenSpikes.from_counts(x[::-1]) for x in counts]
     return 0, latest_last * trials.size if len(latest_last) == 1 else latest_last
+
+
+def _membrane_state(given: Any, model: MembraneModel, n: int, trials: int) -> dict[str, NDArray[Any]]:
+    known = tuple(model.state())
+    if not isinstance(given, Mapping):
+        raise TypeError(f"initial_state must be a dataset or a dict of values of {known}, got {shown(given)}")
+    found: dict[str, NDArray[Any]] = {}
+    for name, values in given.items():
+        if name not in known:
+            raise ValueError(f"initial_state must hold values of {known}, got {name!r}")
+        array = numbers(f"initial_state[{name!r}]", values, each="neuron")
+        if array.shape not in ((), (n,), (1, n), (trials, n)):
+            raise ValueError(
+                f"initial_state[{name!r}] must be one number or have shape ({n},) or ({trials}, {n}), got {array.shape}"
+            )
+        found[f"state.{name}"] = np.array(np.broadcast_to(array, (n,) if array.ndim < 2 else array.shape)).reshape(
+            -1, n
+        )
+    return found
 
 
 def _counts(name: str, values: ArrayLike, n: int) -> NDArray[np.int64]:
@@ -332,20 +399,13 @@ def given_counts(spikes: Any, network: Network, dt: float) -> tuple[list[GivenSp
 
 
 def _check_memory(
-    model: Model,
-    network: Network,
-    delays: Any,
-    delay: int,
-    dt: float,
-    n_steps: int,
-    trials: int,
-    record: tuple[str, ...],
-    dtype: str,
+    model: Model, network: Network, dt: float, n_steps: int, trials: int, samples: int, dtype: str
 ) -> None:
     size = np.dtype(dtype).itemsize
+    delay, delays = network.delay_steps(dt)
     longest = delay if delays is None or not delays.size else int(delays.max())
     state = network.n * trials * (size * (12 + longest + model.memory_steps(dt)) + 64)
-    recorded = sum(name in RECORDABLE for name in record) * n_steps * network.n * trials * size
+    recorded = samples * trials * size
     available = available_memory()
     # What is recorded passes through a piece at a time; it exists twice while the dataset is put together.
     if state + 2 * recorded > available:

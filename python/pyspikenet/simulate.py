@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from .models.base import Model
+from .models.membrane import MembraneModel
 from .network import Network
 from .parameters import shown
-from .run import RECORDABLE, Run, check_pieces, given_counts, prepare, step_length_of
+from .run import Run, check_pieces, given_counts, prepare, step_length_of
 from .stimulus import Stimulus, StimulusSum
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def simulate(
     trials: int | Sequence[int] = 1,
     seed: int | None = None,
     record: str | Iterable[str] = (),
+    record_neurons: ArrayLike | str | None = None,
+    record_every: float | None = None,
     equilibration: float = 0.0,
     initial_state: "Mapping[str, ArrayLike] | xarray.Dataset | None" = None,
     dtype: str = "float64",
@@ -49,16 +52,23 @@ def simulate(
         How many independent copies to run, or which: trial 3 of ``trials=8`` is ``trials=[3]``, to the bit.
     seed : int, optional
         Seed of all random numbers; default: drawn afresh. It is kept in the dataset either way.
-    record : str or iterable of {"drive", "rate"}, optional
-        What to record besides spikes, in every step of every neuron. ``rate`` is the expected rate given the drive
-        [Hz].
+    record : str or iterable of str, optional
+        What to record besides spikes. Of cascade models "drive", and "rate", the expected rate given the drive [Hz]; of
+        membrane models any state variable, such as "v" or "g_exc", and "I", the input current from outside.
+    record_neurons : str or array_like, optional
+        Of whom: the name of a group, labels, a boolean mask, or indices; default all. What is recorded then has the
+        dimension ``recorded_neuron`` in place of ``neuron``.
+    record_every : float, optional
+        Time between two samples [ms], a multiple of `dt`; default `dt`. A sample at t is taken at the end of the step
+        that ends at t, after the reset.
     equilibration : float, default 0
         Time [ms] simulated before t = 0, without stimulus and recording, from a state in which a random half of the
         neurons has just fired.
     initial_state : xarray.Dataset or dict, optional
         A dataset of the same model and network to go on from: time continues, and both runs together are the run in
         one piece. Or ``{"spikes": array (lag, neuron)}``, spike counts before t = 0 with the latest step first; or, for
-        the activation models, ``{"activation": array (neuron,) or (trial, neuron)}``. Default: nothing happened before.
+        the activation models, ``{"activation": array (neuron,) or (trial, neuron)}``; or, for membrane models, values
+        of state variables by name, one number, or shape (neuron,) or (trial, neuron). Default: nothing happened before.
     dtype : {"float64", "float32"}
         Precision of the simulation.
     threads : int, optional
@@ -93,7 +103,8 @@ def simulate(
     check_progress(progress)
     run = prepare(
         model, network, duration=duration, dt=dt, stimulus=stimulus, trials=trials, seed=seed, record=record,
-        equilibration=equilibration, initial_state=initial_state, dtype=dtype, threads=threads,
+        record_neurons=record_neurons, record_every=record_every, equilibration=equilibration,
+        initial_state=initial_state, dtype=dtype, threads=threads,
     )  # fmt: skip
     return _advance(run, progress)
 
@@ -127,12 +138,16 @@ def drive(
         spikes of step k are drawn, so it depends on the spikes of the steps before k only.
     """
     check_pieces(model, network)
+    if isinstance(model, MembraneModel):
+        raise TypeError(
+            f"model must be a cascade model such as BernoulliGLM(), whose drive follows from spikes, got {model!r}"
+        )
     step_length = step_length_of(model, dt, spikes, "spikes")
     counts, trial_ids, known_seed = given_counts(spikes, network, step_length)
     run = prepare(
         model, network, duration=counts[0].n_steps * step_length, dt=step_length, stimulus=stimulus, trials=trial_ids,
-        seed=known_seed if seed is None else seed, record=RECORDABLE, initial_state=initial_state, dtype=dtype,
-        given=counts,
+        seed=known_seed if seed is None else seed, record=tuple(model.recordable()), initial_state=initial_state,
+        dtype=dtype, given=counts,
     )  # fmt: skip
     return _advance(run, False)
 

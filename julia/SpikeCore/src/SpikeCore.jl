@@ -6,8 +6,11 @@ the only file that knows that it is being called from another language.
 """
 module SpikeCore
 
+import LinearAlgebra
+
 include("error.jl")
 include("elementary.jl")
+include("dual.jl")
 include("philox.jl")
 include("emission.jl")
 include("expression.jl")
@@ -21,10 +24,18 @@ include("models/poisson_glm.jl")
 include("models/rectified_lnp.jl")
 include("models/rectified_sam.jl")
 include("models/threshold_sam.jl")
+include("receptor.jl")
+include("integrate.jl")
+include("membrane.jl")
+include("models/lif.jl")
+include("models/coba_lif.jl")
+include("models/adex.jl")
+include("models/izhikevich.jl")
 include("barrier.jl")
 include("state.jl")
 include("propagate.jl")
 include("simulate.jl")
+include("membrane_step.jl")
 include("session.jl")
 include("service.jl")
 include("worker.jl")

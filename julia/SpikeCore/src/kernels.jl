@@ -1,11 +1,11 @@
 # Kernels shared by all synapses of a projection are applied once per postsynaptic neuron: what arrives at a neuron is
 # summed into a ring of rows, one row per step, and the filter of that sum goes into the drive.
 
-@enum KernelKind::Int32 EXPONENTIAL=1 ARRAY=2
+@enum KernelKind::Int32 EXPONENTIAL=1 ARRAY=2 PASS=3
 
 """
 Lag `k` = 0 is what arrived in this step. `EXPONENTIAL`: gain decay^k for k < window, without end if window = 0, by a
-recursion. `ARRAY`: `values[k + 1]`, zero after its end.
+recursion. `ARRAY`: `values[k + 1]`, zero after its end. `PASS`: lag 0 only; the receptors of a membrane do the rest.
 """
 struct Kernel{T}
     kind::KernelKind
@@ -37,8 +37,10 @@ struct Filter{T}
     trace::Vector{T}
 end
 
+Filter(kernel::Kernel{T}, ring::Matrix{T}) where {T} =
+    Filter{T}(kernel, ring, zeros(T, kernel.kind == PASS ? 0 : size(ring, 1)))
 Filter(kernel::Kernel{T}, n::Int, longest_delay::Int) where {T} =
-    Filter{T}(kernel, zeros(T, n, history(kernel) + longest_delay), zeros(T, n))
+    Filter(kernel, zeros(T, n, history(kernel) + longest_delay))
 
 # The cell of neuron 1 of a row, counted from zero.
 @inline row(ring::Matrix, step::Integer) = mod(step, size(ring, 2)) * size(ring, 1)
@@ -50,7 +52,9 @@ Adds the filtered input of neurons `range`, times `gain` (one number, or one per
 row that no later step needs.
 """
 function apply!(drive::Vector{T}, f::Filter{T}, gain::Vector{T}, step::Int, range::UnitRange{Int}) where {T}
-    if f.kernel.kind == EXPONENTIAL
+    if f.kernel.kind == PASS
+        pass!(drive, f.ring, step, range)
+    elseif f.kernel.kind == EXPONENTIAL
         if length(gain) == 1
             exponential!(drive, f, gain[1], step, range)
         else
@@ -64,6 +68,15 @@ function apply!(drive::Vector{T}, f::Filter{T}, gain::Vector{T}, step::Int, rang
         @inbounds @simd ivdep for i in range
             drive[i] += gain[length(gain) == 1 ? 1 : i] * f.trace[i]
         end
+    end
+    return nothing
+end
+
+function pass!(into::Vector{T}, ring::Matrix{T}, step::Int, range::UnitRange{Int}) where {T}
+    cell = row(ring, step)
+    @inbounds @simd ivdep for i in range
+        into[i] += ring[cell+i]
+        ring[cell+i] = 0
     end
     return nothing
 end

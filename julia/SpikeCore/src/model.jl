@@ -54,15 +54,26 @@ function per_neuron(::Type{M}, ::Type{T}, n::Int, columns::NTuple{K,Vector{Float
     return PerNeuron{M,NTuple{K,Vector{T}}}(full)
 end
 
-"What lies between spikes and the drive of a model: kernels, and noise of the background."
+"What the loop needs to know of a model: what lies between spikes and its drive, and its state."
 struct Blueprint{T}
     coupling::Kernel{T}
     coupling_gain::Vector{T}      # r, one or per neuron
     self::Vector{T}               # effect of an own spike by lag
     background_noise::Vector{T}   # amplitude; empty: none
     background_gate::Float64      # probability that it is present in a step
+    # Membrane models only:
+    variables::Vector{String}
+    arrivals::Vector{Int}         # per receptor: the variable that its spikes add to
+    initial::Vector{Vector{T}}    # per variable: its value at rest, per neuron
+    noises::Int
+    needs_random::Bool
+    graded::Int
 end
 
-Blueprint(coupling::Kernel{T}, coupling_gain, self) where {T} = Blueprint{T}(coupling, coupling_gain, self, T[], 0.0)
+"Of a cascade model, which has no state but its kernels."
+Blueprint(coupling::Kernel{T}, gain, self, noise=T[], gate=0.0) where {T} =
+    Blueprint{T}(coupling, gain, self, noise, gate, String[], Int[], Vector{T}[], 0, true, 0)
+
+is_membrane(b::Blueprint) = !isempty(b.variables)
 
 const MODELS = Dict{String,Function}()

@@ -10,7 +10,7 @@ end
 for T in (Float32, Float64)
     foreach(build -> precompile(build, (Parameters, Type{T}, Float64)), values(MODELS))
     precompile(merged_spikes, (Vector{Trial{T}},))
-    precompile(state_arrays, (Vector{Trial{T}},))
+    precompile(state_arrays, (Setup{T,T},))
 end
 for method in values(METHODS)
     precompile(method, (Dict{String,Any}, Dict{String,Any}))

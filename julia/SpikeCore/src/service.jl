@@ -62,8 +62,9 @@ function advance_session(params, arrays)
     step, neuron, pointer = merged_spikes(setup.trials)
     result = Dict{String,Any}("seconds" => seconds)
     recorded = Dict{String,Any}("spike_step" => step, "spike_neuron" => neuron, "trial_pointer" => pointer)
-    setup.record_drive && (recorded["drive"] = setup.drive_record)
-    setup.record_rate && (recorded["rate"] = setup.rate_record)
+    for (name, values) in zip(setup.recorder.names, setup.recorder.values)
+        recorded[string("record.", name)] = values
+    end
     if get(params, "state", false)
         for (name, x) in session_state(params, arrays)[2]
             recorded[string("state.", name)] = x
@@ -107,8 +108,9 @@ function merge_parts!(step::Vector{Int64}, neuron::Vector{Int32}, k::Int, parts:
 end
 
 function session_state(params, arrays)
-    trials = session(params).setup.trials
-    state = state_arrays(trials)
+    setup = session(params).setup
+    trials = setup.trials
+    state = state_arrays(setup)
     isempty(trials[1].activity_sum) || (state["mean_rate"] = reduce(hcat, [trial.activity_sum for trial in trials]))
     return Dict{String,Any}("step" => trials[1].step), state
 end

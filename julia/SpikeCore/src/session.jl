@@ -34,6 +34,7 @@ function Run(params::Dict{String,Any}, arrays::Dict{String,Any})
     name = required(model, "name", String)
     haskey(MODELS, name) || fail("unknown model ", name, "; known are ", join(sort!(collect(keys(MODELS))), ", "))
     neurons, blueprint = MODELS[name](Parameters(model, owned_by("model.", arrays), n), T, dt)
+    is_membrane(blueprint) && haskey(params, "clamped_until") && fail("spikes can be given to cascade models only")
     setup = Setup(T, W, blueprint, params, arrays, n, dt)
     return Run{T,W,typeof(neurons)}(setup, neurons)
 end
@@ -48,13 +49,12 @@ function Setup(::Type{T}, ::Type{W}, blueprint::Blueprint{T}, params::Dict{Strin
     trial_ids = convert(Vector{Int64}, required(arrays, "trials", Array))
     isempty(trial_ids) && fail("trials must name at least one trial")
     length(blueprint.coupling_gain) in (1, n) || fail("r must have one value, or one per neuron")
-    stimuli = Stimuli(T, params, arrays, dt, n, trial_ids)
+    stimuli = Stimuli(T, params, arrays, dt, n, trial_ids, length(blueprint.arrivals))
     threads = clamp(required(params, "threads", Int), 1, Threads.nthreads())
     ranges = blocks(n, length(trial_ids) >= threads ? 1 : min(threads, cld(n, NEURONS_PER_THREAD)))
     projections = Projection{T,W}[]
     for (j, d) in enumerate(get(params, "projections", Any[])::Vector)
-        push!(projections, build_projection(T, W, required(d, "delay", Int), owned_by("projection.$j.", arrays), n,
-                                            blueprint.coupling, ranges))
+        push!(projections, build_projection(T, W, d, owned_by("projection.$j.", arrays), n, blueprint, ranges))
     end
     trials = Trial{T}[]
     for (column, id) in enumerate(trial_ids)
@@ -64,9 +64,9 @@ function Setup(::Type{T}, ::Type{W}, blueprint::Blueprint{T}, params::Dict{Strin
     if haskey(params, "clamped_until")
         append!(clamps, Clamp[Clamp(j, arrays, params) for j in 1:length(trials)])
     end
-    record = get(params, "record", String[])::Vector
-    setup = Setup{T,W}(n, dt, seed, blueprint, projections, stimuli, trials, clamps, threads, "drive" in record,
-                       "rate" in record, "mean_rate" in record, zeros(T, 0, 0, 0), zeros(T, 0, 0, 0))
+    record = convert(Vector{String}, get(params, "record", String[]))
+    setup = Setup{T,W}(n, dt, seed, blueprint, projections, stimuli, trials, clamps, threads, "mean_rate" in record,
+                       Recorder(T, filter(!=("mean_rate"), record), params, arrays, n, blueprint))
     if setup.sum_activity
         foreach(t -> t.activity_sum = zeros(n), trials)
     end
@@ -74,13 +74,31 @@ function Setup(::Type{T}, ::Type{W}, blueprint::Blueprint{T}, params::Dict{Strin
     return setup
 end
 
-function build_projection(::Type{T}, ::Type{W}, delay::Int, arrays::Dict{String,Any}, n::Int, kernel::Kernel{T},
-                          ranges::Vector{UnitRange{Int}}) where {T,W}
+function Recorder(::Type{T}, names::Vector{String}, params, arrays, n::Int, blueprint::Blueprint{T}) where {T}
+    known = is_membrane(blueprint) ? ["I"; blueprint.variables] : ["drive", "rate"]
+    for name in names
+        name in known || fail("record must be from ", join(known, ", "), ", got ", name)
+    end
+    neurons = haskey(arrays, "record_neurons") ? 1 .+ convert(Vector{Int}, arrays["record_neurons"]) : collect(1:n)
+    (issorted(neurons) && all(i -> 1 <= i <= n, neurons)) || fail("recorded neurons must be sorted and lie in 0..", n - 1)
+    every = get(params, "record_every", 1)::Int
+    every >= 1 || fail("record_every must be at least one step, got ", every)
+    return Recorder{T}(names, neurons, every, Array{T,3}[])
+end
+
+function build_projection(::Type{T}, ::Type{W}, d::Dict{String,Any}, arrays::Dict{String,Any}, n::Int,
+                          blueprint::Blueprint{T}, ranges::Vector{UnitRange{Int}}) where {T,W}
+    delay = required(d, "delay", Int)
     synapses = Connectivity(n, required(arrays, "offset", Vector{Int64}), required(arrays, "target", Vector{Int32}),
                             required(arrays, "weight", Vector{W}), get(arrays, "delay", Int32[])::Vector{Int32},
                             delay)
     splits = length(ranges) == 1 ? zeros(Int64, 0, 0) : split_rows(synapses, ranges)
-    return Projection{T,W}(synapses, kernel, splits)
+    is_membrane(blueprint) || return Projection{T,W}(synapses, blueprint.coupling, splits, 0, false)
+    receptor = required(d, "receptor", Int)
+    1 <= receptor <= length(blueprint.arrivals) || fail("receptor ", receptor, " does not exist")
+    # What arrives in the next step may be added to its variable as soon as this step is over.
+    direct = isempty(synapses.delay) && delay == 1
+    return Projection{T,W}(synapses, blueprint.coupling, splits, blueprint.arrivals[receptor], direct)
 end
 
 function Clamp(j::Int, arrays, params)
@@ -96,11 +114,12 @@ end
 
 """
 `rest`: nothing happened before. `random`: half of the neurons, drawn, fired in the step before the first. `saved`: what
-`state_arrays` gave. `activation`: given synaptic activations, one per neuron [and trial].
+`state_arrays` gave. `activation`: given synaptic activations, one per neuron [and trial]. `given`: values of some variables
+of a membrane, one per neuron [and trial].
 """
 function set_initial_state!(setup::Setup{T}, kind::String, arrays) where {T}
     if kind == "saved"
-        restore!(setup.trials, arrays)
+        restore!(setup, arrays)
     elseif kind == "random"
         for trial in setup.trials
             source = Source(setup.seed, STREAM_INITIAL, trial.id)
@@ -123,6 +142,16 @@ function set_initial_state!(setup::Setup{T}, kind::String, arrays) where {T}
                 filter.ring[cell+p.synapses.target[e]] += p.synapses.weight[e] * s[pre] / filter.kernel.gain
             end
         end
+    elseif kind == "given"
+        for (name, x) in arrays
+            k = findfirst(==(name), setup.blueprint.variables)
+            k === nothing && fail("the model has no variable ", name, ", only ", join(setup.blueprint.variables, ", "))
+            (size(x, 1) == setup.n && size(x, 2) in (1, length(setup.trials))) ||
+                fail(name, " must have one value per neuron [and trial]")
+            for trial in setup.trials
+                trial.state[k] .= x[:, size(x, 2) == 1 ? 1 : trial.column]
+            end
+        end
     elseif kind != "rest"
         fail("unknown initial state ", kind)
     end
@@ -130,13 +159,15 @@ end
 
 # ---- stimuli --------------------------------------------------------------------------------------------------------
 
-function Stimuli(::Type{T}, params, arrays, dt::Float64, n::Int, trial_ids::Vector{Int64}) where {T}
+function Stimuli(::Type{T}, params, arrays, dt::Float64, n::Int, trial_ids::Vector{Int64}, n_receptors::Int) where {T}
     stimuli = Stimuli{T}([], [], [], [], [], [], [])
     for (j, d) in enumerate(get(params, "channels", []))
         push!(stimuli.channels, given_kernel(T, Parameters(d, owned_by("channel.$j.", arrays), n), "kernel", dt))
     end
     for (j, d) in enumerate(get(params, "stimuli", []))
         a = owned_by("stimulus.$j.", arrays)
+        channel = get(d, "channel", 0)
+        0 <= channel <= max(length(stimuli.channels), n_receptors) || fail("stimulus channel ", channel, " does not exist")
         add_stimulus!(stimuli, required(d, "kind", String), d, a, dt, n, trial_ids, STREAM_STIMULUS + UInt32(j))
     end
     return stimuli
@@ -148,7 +179,6 @@ stop_of(d, dt) = Float64(get(d, "stop", Inf)) / dt
 
 function add_stimulus!(stimuli::Stimuli{T}, kind, d, a, dt, n, trial_ids, stream) where {T}
     channel = get(d, "channel", 0)
-    0 <= channel <= length(stimuli.channels) || fail("stimulus channel ", channel, " does not exist")
     neurons = get(a, "neurons", Int32[])::Vector{Int32}
     (issorted(neurons) && all(i -> 0 <= i < n, neurons)) || fail("stimulus targets must be sorted and lie in 0..", n - 1)
     strength = haskey(a, "strength") ? T.(vec(a["strength"])) : T[get(d, "strength", 1.0)]

@@ -30,8 +30,7 @@ end
 
 "Makes room for what the next `n_steps` record, and evaluates the waveforms of the stimuli."
 function prepare!(setup::Setup{T}, n_steps::Int) where {T}
-    setup.drive_record = zeros(T, setup.n, setup.record_drive ? n_steps : 0, length(setup.trials))
-    setup.rate_record = zeros(T, setup.n, setup.record_rate ? n_steps : 0, length(setup.trials))
+    start_piece!(setup.recorder, setup.trials, n_steps)
     for trial in setup.trials
         evaluate_waves!(setup, trial, n_steps)
         for part in trial.parts
@@ -72,7 +71,9 @@ end
 function fire_step!(run::Run, trial::Trial, part::Part, step::Int)
     setup, neurons = run.setup, run.neurons
     gather!(setup, trial, part, step)
-    if isempty(setup.clamps) || step >= setup.clamps[trial.column].until
+    if neurons isa Cells
+        membrane_step!(setup, neurons, trial, part, step)
+    elseif isempty(setup.clamps) || step >= setup.clamps[trial.column].until
         part.quad == step >> 2 || draw_bits!(setup, trial, part, step >> 2)
         sweep!(trial, part, neurons, setup.dt, step) || note_failure!(part, neurons, trial.drive, setup.dt, step)
         collect_spikes!(part, trial, neurons, setup.dt, Source(setup.seed, STREAM_FIRE, trial.id), step)
@@ -107,14 +108,15 @@ function gather!(setup::Setup{T}, trial::Trial{T}, part::Part, step::Int) where 
     stimulated = step >= 0      # equilibration runs before step 0, without stimulus
     if stimulated && !isempty(setup.stimuli.waves)
         gather_waves!(setup, trial, part, step)
-    else
+    elseif !is_membrane(setup.blueprint) || !isempty(setup.stimuli)     # a membrane does not change its drive
         @inbounds @simd ivdep for i in range
             drive[i] = 0
         end
     end
     stimulated && add_other_stimuli!(setup, trial, part, step)
-    for filter in trial.filters
-        apply!(drive, filter, setup.blueprint.coupling_gain, step, range)
+    for (filter, projection) in zip(trial.filters, setup.projections)
+        projection.direct && continue
+        apply!(projection.into == 0 ? drive : trial.state[projection.into], filter, setup.blueprint.coupling_gain, step, range)
     end
     isempty(setup.blueprint.self) || add_self!(drive, trial.self, step, range)
     isempty(setup.blueprint.background_noise) || add_background_noise!(setup, trial, part, step)
@@ -156,10 +158,11 @@ end
 
 function add_other_stimuli!(setup::Setup{T}, trial::Trial{T}, part::Part, step::Int) where {T}
     stimuli, range = setup.stimuli, part.range
-    # Where a stimulus goes: straight into the drive, or into the row of its channel's filter.
+    # Where a stimulus goes: straight into the drive, into what its receptor adds to, or into its channel's filter.
     place(channel) = channel == 0 ? (trial.drive, 0) :
+                     is_membrane(setup.blueprint) ? (trial.state[setup.blueprint.arrivals[channel]], 0) :
                      (trial.channels[channel].ring, row(trial.channels[channel].ring, step))
-    if !isempty(trial.channels)
+    if any(target -> target.channel != 0, stimuli.wave_targets)
         for (w, target) in enumerate(stimuli.wave_targets)
             target.channel == 0 && continue
             value = trial.waves[step-trial.step+1, w]
@@ -335,24 +338,49 @@ end
 
 # ---- what else is recorded --------------------------------------------------------------------------------------------
 
+"Makes room for what the next `n_steps` record."
+function start_piece!(r::Recorder{T}, trials::Vector{Trial{T}}, n_steps::Int) where {T}
+    first_step = trials[1].step
+    samples = samples_before(r, first_step + n_steps) - samples_before(r, first_step)
+    r.values = [zeros(T, length(r.neurons), samples, length(trials)) for _ in r.names]
+    return nothing
+end
+
 function observe!(setup::Setup{T}, cells, trial::Trial{T}, part::Part, step::Int) where {T}
-    drive, dt, j = trial.drive, setup.dt, step - trial.step + 1
-    if setup.record_drive
-        for i in part.range
-            setup.drive_record[i, j, trial.column] = drive[i]
-        end
-    end
-    if setup.record_rate
-        for i in part.range
-            setup.rate_record[i, j, trial.column] = rate(at(cells, i), drive[i], dt)
+    r = setup.recorder
+    if !isempty(r.names) && mod(step + 1, r.every) == 0
+        sample = samples_before(r, step + 1) - samples_before(r, trial.step)
+        here = searchsortedfirst(r.neurons, first(part.range)):searchsortedlast(r.neurons, last(part.range))
+        for (name, values) in zip(r.names, r.values)
+            if name == "rate"
+                for j in here
+                    i = r.neurons[j]
+                    values[j, sample, trial.column] = rate(at(cells, i), trial.drive[i], setup.dt)
+                end
+            else
+                observe!(values, sample, trial.column, named_state(setup, trial, name), r.neurons, here)
+            end
         end
     end
     if setup.sum_activity
         for i in part.range
-            trial.activity_sum[i] += rate(at(cells, i), drive[i], dt)
+            trial.activity_sum[i] += rate(at(cells, i), trial.drive[i], setup.dt)
         end
     end
     return nothing
+end
+
+function observe!(values::Array{T,3}, sample::Int, column::Int, x::Vector{T}, neurons::Vector{Int}, here) where {T}
+    for j in here
+        values[j, sample, column] = x[neurons[j]]
+    end
+    return nothing
+end
+
+"The variable of this name; the external input (drive of a cascade, current of a membrane) if there is none."
+function named_state(setup::Setup{T}, trial::Trial{T}, name::String) where {T}
+    k = findfirst(==(name), setup.blueprint.variables)
+    return k === nothing ? trial.drive : trial.state[k]
 end
 
 "Expected spikes per second given the drive."

@@ -1,13 +1,16 @@
 # What a run owns: a network, its neurons, its stimuli, and for each trial the state that changes from step to step.
 
+"`into`: 0 for the drive, else the variable of the target's state that spikes add to; `direct`: without a ring."
 struct Projection{T,W}
     synapses::Connectivity{W}
     kernel::Kernel{T}
     splits::Matrix{Int64}
+    into::Int
+    direct::Bool
 end
 
-"Synapses low + 1 : high, and how many spikes each of them gets."
-const Row = Tuple{Int64,Int64,Int32}
+"Synapses low + 1 : high, and what their weights are multiplied with: the number of spikes, or a graded amount."
+const Row = Tuple{Int64,Int64,Float64}
 const ROWS_AT_ONCE = 32
 
 """
@@ -18,6 +21,7 @@ mutable struct Part
     apart::NTuple{8,Int}
     range::UnitRange{Int}
     quad::Int                           # the step ÷ 4 whose random bits are there
+    noise_quad::Int                     # and whose white noise
     spiking::NTuple{2,Vector{Int32}}    # zero-based neurons that fired, in order
     counts::NTuple{2,Vector{Int32}}
     n_spiking::Vector{Int}              # that of buffer b at [8b], with room around it
@@ -32,7 +36,7 @@ end
 function Part(range::UnitRange{Int})
     size = length(range)
     buffers() = (Vector{Int32}(undef, size), Vector{Int32}(undef, size))
-    return Part(ntuple(i -> 0, 8), range, typemin(Int), buffers(), buffers(), zeros(Int, 24),
+    return Part(ntuple(i -> 0, 8), range, typemin(Int), typemin(Int), buffers(), buffers(), zeros(Int, 24),
                 Vector{Row}(undef, ROWS_AT_ONCE), Int32[], Int64[], 0, Float64[], (0, 0))
 end
 
@@ -60,6 +64,9 @@ mutable struct Trial{T}
     bits::Matrix{UInt32}
     normals::Matrix{T}
     gates::Matrix{UInt32}
+    state::Vector{Vector{T}}            # of a membrane, by variable
+    free::Vector{Int32}                 # step from which on the neuron is no longer refractory
+    xi::Vector{Matrix{T}}               # white noises of the equations, four steps each
     waves::Matrix{T}                    # [step of the piece, wave]
     activity_sum::Vector{Float64}
     parts::Vector{Part}
@@ -74,6 +81,17 @@ struct Clamp
     count::Vector{Int32}
 end
 
+"What is recorded besides spikes: `names` of `neurons` (one-based) at the end of every step whose number + 1 `every` divides."
+mutable struct Recorder{T}
+    names::Vector{String}
+    neurons::Vector{Int}
+    every::Int
+    values::Vector{Array{T,3}}          # per name, of this piece: [neuron, sample, trial]
+end
+
+"How many samples are taken before `step`, counted from step 0."
+samples_before(r::Recorder, step::Int) = fld(step, r.every)
+
 "A run but for the equations of its neurons, so that most of the loop is compiled once for all models."
 mutable struct Setup{T,W}
     n::Int
@@ -85,11 +103,8 @@ mutable struct Setup{T,W}
     trials::Vector{Trial{T}}
     clamps::Vector{Clamp}               # none, or one per trial
     threads::Int
-    record_drive::Bool
-    record_rate::Bool
     sum_activity::Bool
-    drive_record::Array{T,3}            # [neuron, step, trial]
-    rate_record::Array{T,3}
+    recorder::Recorder{T}
 end
 
 struct Run{T,W,P}
@@ -111,33 +126,44 @@ function Trial(::Type{T}, id, column, first_step, n, projections, stimuli::Stimu
         source = Source(seed, noise.stream + STREAM_START, id)
         Float64[normal(source, i - 1, 0) for i in 1:n]
     end
-    return Trial{T}(id, column, first_step,
-                    Filter{T}[Filter(p.kernel, n, p.synapses.longest_delay) for p in projections],
+    state = map(copy, blueprint.initial)
+    ring(p) = p.direct ? reshape(state[p.into], n, 1) : zeros(T, n, history(p.kernel) + p.synapses.longest_delay)
+    return Trial{T}(id, column, first_step, Filter{T}[Filter(p.kernel, ring(p)) for p in projections],
                     Filter{T}[Filter(kernel, n, 1) for kernel in stimuli.channels],
                     zeros(T, n, length(blueprint.self)), noises, zeros(T, n), zeros(T, n),
-                    zeros(UInt8, 8 * cld(n, 8)), zeros(UInt32, n, 4), zeros(T, noisy ? n : 0, 4),
-                    zeros(UInt32, noisy ? n : 0, 4), zeros(T, 0, 0), Float64[], map(Part, ranges))
+                    zeros(UInt8, 8 * cld(n, 8)), zeros(UInt32, blueprint.needs_random ? n : 0, 4),
+                    zeros(T, noisy ? n : 0, 4), zeros(UInt32, noisy ? n : 0, 4), state,
+                    fill(typemin(Int32), isempty(state) ? 0 : n), [zeros(T, n, 4) for _ in 1:blueprint.noises], zeros(T, 0, 0),
+                    Float64[], map(Part, ranges))
 end
 
 # ---- state as arrays: rows of rings are counted from the next step on, so that they mean the same at any step --------
 
 "The vectors and the rings of a trial's state by name."
-function state_pieces(trial::Trial{T}) where {T}
+function state_pieces(setup, trial::Trial{T}) where {T}
     vectors, rings = Tuple{String,Vector{T}}[], Tuple{String,Matrix{T}}[]
     for (kind, filters) in (("projection", trial.filters), ("channel", trial.channels)), j in 1:length(filters)
-        push!(vectors, (string(kind, ".", j, ".trace"), filters[j].trace))
+        kind == "projection" && setup.projections[j].direct && continue
+        isempty(filters[j].trace) || push!(vectors, (string(kind, ".", j, ".trace"), filters[j].trace))
         push!(rings, (string(kind, ".", j, ".ring"), filters[j].ring))
     end
-    push!(rings, ("self.ring", trial.self))
+    for (name, x) in zip(setup.blueprint.variables, trial.state)
+        push!(vectors, (name, x))
+    end
+    is_membrane(setup.blueprint) || push!(rings, ("self.ring", trial.self))
     noises = Tuple{String,Vector{Float64}}[(string("noise.", j), trial.noises[j]) for j in 1:length(trial.noises)]
     return vectors, rings, noises
 end
 
+"How many more steps each neuron of a membrane model is refractory."
+steps_to_go(trial::Trial) = Float64[max(Int(free) - trial.step, 0) for free in trial.free]
+
 "State of all trials by name, trials last."
-function state_arrays(trials::Vector{Trial{T}}) where {T}
+function state_arrays(setup::Setup{T}) where {T}
+    trials = setup.trials
     arrays, m = Dict{String,Any}(), length(trials)
     for trial in trials
-        vectors, rings, noises = state_pieces(trial)
+        vectors, rings, noises = state_pieces(setup, trial)
         for (name, x) in rings
             all_trials = get!(() -> Array{T,3}(undef, size(x, 1), size(x, 2), m), arrays, name)::Array{T,3}
             copy_ring!(all_trials, x, trial, true)
@@ -149,6 +175,7 @@ function state_arrays(trials::Vector{Trial{T}}) where {T}
             put_trial!(get!(() -> Matrix{Float64}(undef, length(x), m), arrays, name)::Matrix{Float64}, trial, x)
         end
     end
+    is_membrane(setup.blueprint) && (arrays["refractory"] = reduce(hcat, map(steps_to_go, trials)))
     return arrays
 end
 
@@ -173,10 +200,11 @@ function saved(arrays, name::String, ::Type{A}, dims) where {A}
     return arrays[name]::A
 end
 
-function restore!(trials::Vector{Trial{T}}, arrays) where {T}
+function restore!(setup::Setup{T}, arrays) where {T}
+    trials = setup.trials
     m = length(trials)
     for trial in trials
-        vectors, rings, noises = state_pieces(trial)
+        vectors, rings, noises = state_pieces(setup, trial)
         for (name, x) in rings
             copy_ring!(saved(arrays, name, Array{T,3}, (size(x)..., m)), x, trial, false)
         end
@@ -185,6 +213,10 @@ function restore!(trials::Vector{Trial{T}}, arrays) where {T}
         end
         for (name, x) in noises
             copyto!(x, 1, saved(arrays, name, Matrix{Float64}, (length(x), m)), (trial.column - 1) * length(x) + 1, length(x))
+        end
+        if is_membrane(setup.blueprint)
+            to_go = saved(arrays, "refractory", Matrix{Float64}, (setup.n, m))
+            trial.free .= trial.step .+ Int32.(to_go[:, trial.column])
         end
     end
 end

@@ -61,6 +61,9 @@ struct Stimuli{T}
     channels::Vector{Kernel{T}}
 end
 
+Base.isempty(s::Stimuli) =
+    isempty(s.waves) && isempty(s.tables) && isempty(s.spikes) && isempty(s.poisson) && isempty(s.noises)
+
 # ---- waveforms: value at t = step dt, zero outside [start, stop) --------------------------------------------------
 
 # Steps are compared as numbers of steps, with a tolerance far below one: 0.3 / 0.1 is meant to be 3.

@@ -1,11 +1,29 @@
 """Neuron models, one file each."""
 
+from .adex import AdEx
 from .base import Model
 from .bernoulli_glm import BernoulliGLM
 from .cascade import Cascade
+from .coba_lif import CobaLIF
+from .izhikevich import Izhikevich
+from .lif import LIF
+from .membrane import MembraneModel
 from .poisson_glm import PoissonGLM
 from .rectified_lnp import RectifiedLNP
 from .rectified_sam import RectifiedSAM
 from .threshold_sam import ThresholdSAM
 
-__all__ = ["BernoulliGLM", "Cascade", "Model", "PoissonGLM", "RectifiedLNP", "RectifiedSAM", "ThresholdSAM"]
+__all__ = [
+    "LIF",
+    "AdEx",
+    "BernoulliGLM",
+    "Cascade",
+    "CobaLIF",
+    "Izhikevich",
+    "MembraneModel",
+    "Model",
+    "PoissonGLM",
+    "RectifiedLNP",
+    "RectifiedSAM",
+    "ThresholdSAM",
+]

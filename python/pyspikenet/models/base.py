@@ -30,6 +30,13 @@ class Model(Parameters):
         """Steps of the past that a neuron's state keeps; a ValueError where that is too long. Overridden by models."""
         return 1
 
+    def recordable(self) -> dict[str, dict[str, str]]:
+        """Attributes of what can be recorded besides spikes, by name."""
+        return {
+            "drive": {"units": "1", "long_name": "drive g of the nonlinearity"},
+            "rate": {"units": "Hz", "long_name": "expected rate given the drive"},
+        }
+
     def channels(self) -> dict[str, Any]:
         """Kernels of stimulus channels by name."""
         return {}

@@ -4,5 +4,5 @@
 MODELS["ThresholdSAM"] = function (p::Parameters, ::Type{T}, dt) where {T}
     cells = cascade(T, p, Identity(), Threshold(), column(p, "theta"), [1.0], [1.0])
     noise = convert(Vector{T}, number(p, "sigma") .* column(p, "b"))
-    return cells, Blueprint{T}(activation_kernel(T, p, dt), coupling_gain(T, p), T[], noise, number(p, "rho"))
+    return cells, Blueprint(activation_kernel(T, p, dt), coupling_gain(T, p), T[], noise, number(p, "rho"))
 end

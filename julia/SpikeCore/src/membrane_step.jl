@@ -1,0 +1,109 @@
+# One step of membrane models in the loop: all neurons move, without branches, in one sweep that LLVM vectorises; those that
+# spiked are collected and reset in a second one that skips blocks without any.
+
+function membrane_step!(setup::Setup{T}, cells::Cells, trial::Trial{T}, part::Part, now::Int) where {T}
+    C = cell_type(cells)
+    M = membrane_type(C)
+    needs_random(M) && part.quad != now >> 2 && draw_bits!(setup, trial, part, now >> 2)
+    n_noises(M) > 0 && draw_noise!(setup, trial, part, now)
+    state = pieces(trial, C)
+    good = membrane_sweep!(trial, part, cells, setup.dt, now, state)
+    good || note_failure!(part, state, now)
+    collect_membrane_spikes!(part, trial, cells, setup.dt, now, state)
+    return nothing
+end
+
+n_states(::Type{Cell{S,M,R}}) where {S,M,R} = n_variables(M) + count_states(R)
+
+"The variables of all neurons as a tuple of vectors."
+@inline pieces(trial::Trial, ::Type{C}) where {C} = ntuple(k -> trial.state[k], Val(n_states(C)))
+
+@inline load(state::Tuple, i::Int) = map(x -> @inbounds(x[i]), state)
+# A reset changes the membrane's variables only, those of the receptors stay.
+@inline store!(state::Tuple, y::Tuple{}, i::Int) = nothing
+@inline function store!(state::Tuple, y::Tuple, i::Int)
+    @inbounds state[1][i] = y[1]
+    return store!(Base.tail(state), Base.tail(y), i)
+end
+
+@inline total(y::Tuple{Any}) = y[1]
+@inline total(y::Tuple) = y[1] + total(Base.tail(y))
+
+"Moves all neurons of the part; false if a variable is no longer finite."
+function membrane_sweep!(trial::Trial{T}, part::Part, cells::P, dt::T, now::Int, state::S) where {T,P<:Cells,S<:Tuple}
+    drive, fired, free, bits = trial.drive, trial.fired, trial.free, trial.bits
+    M = membrane_type(cell_type(cells))
+    xi = ntuple(k -> trial.xi[k], Val(n_noises(M)))
+    lane = (now & 3) * length(drive)
+    time, step_number = T(now) * dt, now % Int32
+    good = true
+    @inbounds @simd ivdep for i in part.range
+        cell = at(cells, i)
+        ready = free[i] <= step_number
+        noise = map(x -> x[lane+i], xi)
+        y = advance(cell, load(state, i), (I=drive[i], xi=noise, t=time), ifelse(ready, one(T), zero(T)), dt)
+        store!(state, y, i)
+        u = needs_random(M) ? uniform(T, bits[lane+i]) : zero(T)
+        fired[i] = ready & fire(cell.membrane, y, u, dt)
+        sum_of_state = total(y)
+        good &= sum_of_state - sum_of_state == 0    # else it is not finite
+    end
+    return good
+end
+
+"Lists those that fired, resets them and makes them refractory."
+function collect_membrane_spikes!(part::Part, trial::Trial{T}, cells::P, dt::T, now::Int, state::S) where {T,P<:Cells,S<:Tuple}
+    buffer = (now & 1) + 1
+    fired, spiking, counts, free = trial.fired, part.spiking[buffer], part.counts[buffer], trial.free
+    m = 0
+    low, high = first(part.range), last(part.range)
+    GC.@preserve fired begin
+        words = Ptr{UInt64}(pointer(fired))
+        for w in (low-1)>>3:(high-1)>>3
+            word = unsafe_load(words, w + 1)
+            while word != 0
+                i = 8w + trailing_zeros(word) >> 3 + 1
+                word &= word - 1
+                m += 1
+                @inbounds spiking[m] = i - 1
+                @inbounds counts[m] = 1
+                membrane = at(cells, i).membrane
+                store!(state, reset(membrane, load(state, i)), i)
+                @inbounds free[i] = (now + max(1, round(Int, refractory(membrane) / dt))) % Int32
+            end
+        end
+    end
+    part.n_spiking[8buffer] = m
+    now >= 0 && record_spikes!(part, spiking, counts, m, now)
+    return nothing
+end
+
+"White noise of the equations, of standard deviation 1 / sqrt(dt), for the four steps of a block of random numbers."
+function draw_noise!(setup::Setup{T}, trial::Trial{T}, part::Part, now::Int) where {T}
+    part.noise_quad == now >> 2 && return nothing
+    scale = 1 / sqrt(setup.dt)
+    for k in 1:setup.blueprint.noises
+        source = Source(setup.seed, STREAM_MEMBRANE + UInt32(k), trial.id)
+        fill_normals!(trial.xi[k], source, now >> 2, part.range)
+        for lane in 1:4, i in part.range
+            trial.xi[k][i, lane] *= scale
+        end
+    end
+    part.noise_quad = now >> 2
+    return nothing
+end
+
+function note_failure!(part::Part, state::Tuple, now::Int)
+    for i in part.range, k in 1:length(state)
+        isfinite(state[k][i]) || (part.failure = (i, now); return nothing)
+    end
+    return nothing
+end
+
+function check_part(run::Run{T,W,P}, trial::Trial, part::Part) where {T,W,P<:Cells}
+    part.failure == (0, 0) && return nothing
+    i, step = part.failure
+    found = [string(name, " = ", x[i]) for (name, x) in zip(run.setup.blueprint.variables, trial.state)]
+    fail("the state of neuron ", i - 1, " is no longer finite in step ", step, " (trial ", trial.id, "): ",
+         join(found, ", "), "; its input is ", trial.drive[i], ". A smaller dt, or another method, may help")
+end

@@ -1,0 +1,98 @@
+# Receptors: what a spike that arrives at a membrane turns into. All synapses of a receptor share its time course, so it
+# is a state of the postsynaptic neuron: a spike adds its weight to one variable, and the rest follows from there.
+#
+#     delta                v jumps by the weight
+#     pulse                I = s during one step, then s = 0
+#     exponential          ds/dt = -s / tau
+#     double exponential   ds/dt = -s / tau_decay + peak x,  dx/dt = -x / tau_rise;  peak: the largest s after weight 1 is 1
+#     alpha                the same with tau_rise = tau_decay
+#
+# The current into the membrane is s (current), or s (E - v) (conductance with reversal potential E).
+
+"A receptor of conductances (`G` = true) or currents."
+abstract type Receptor{G} end
+
+struct PulseSynapse{G,T} <: Receptor{G}
+    reversal::T
+end
+
+struct ExponentialSynapse{G,T} <: Receptor{G}
+    tau::T
+    reversal::T
+end
+
+struct DoubleExponentialSynapse{G,T} <: Receptor{G}
+    tau_rise::T
+    tau_decay::T
+    peak::T
+    reversal::T
+end
+
+n_states(::Type{<:Union{PulseSynapse,ExponentialSynapse}}) = 1
+n_states(::Type{<:DoubleExponentialSynapse}) = 2
+
+"Which of the receptor's variables a spike adds to."
+arrival(::Type{<:Union{PulseSynapse,ExponentialSynapse}}) = 1
+arrival(::Type{<:DoubleExponentialSynapse}) = 2
+
+variable_names(::Type{<:Union{PulseSynapse,ExponentialSynapse}}, name) = [string("g_", name)]
+variable_names(::Type{<:DoubleExponentialSynapse}, name) = [string("g_", name), string("x_", name)]
+
+@inline current(r::Receptor{false}, s, v) = s[1]
+@inline current(r::Receptor{true}, s, v) = s[1] * (r.reversal - v)
+
+@inline rates(r::PulseSynapse, s) = (zero(s[1]),)
+@inline rates(r::ExponentialSynapse, s) = (-s[1] / r.tau,)
+@inline rates(r::DoubleExponentialSynapse, s) = (r.peak * s[2] - s[1] / r.tau_decay, -s[2] / r.tau_rise)
+
+"The receptor's state at the end of a step: a pulse is over."
+@inline settle(r::Receptor, s) = s
+@inline settle(r::PulseSynapse, s) = (zero(s[1]),)
+
+"1 / the largest s that x = 1 leads to, for ds/dt = x - s / decay and dx/dt = -x / rise."
+function peak_gain(rise::Float64, decay::Float64)
+    isapprox(rise, decay; rtol=1e-6) && return exp(1) / decay
+    time = log(decay / rise) * rise * decay / (decay - rise)
+    return 1 / (rise * decay / (decay - rise) * (exp(-time / decay) - exp(-time / rise)))
+end
+
+# ---- several receptors: a tuple of them, their variables one after the other ------------------------------------------
+
+@inline count_states(::Type{Tuple{}}) = 0
+count_states(::Type{R}) where {R<:Tuple} = sum(n_states, fieldtypes(R))
+
+@inline first_of(s::Tuple, ::Val{N}) where {N} = ntuple(k -> s[k], Val(N))
+@inline rest_of(s::NTuple{K,Any}, ::Val{N}) where {K,N} = ntuple(k -> s[k+N], Val(K - N))
+
+"Total current into a membrane at `v`, and the rates of change of all receptor variables `s`."
+@inline synapses(::Tuple{}, s::Tuple{}, v) = zero(v), ()
+@inline function synapses(receptors::Tuple, s::Tuple, v)
+    r = receptors[1]
+    size = Val(n_states(typeof(r)))
+    own = first_of(s, size)
+    total, others = synapses(Base.tail(receptors), rest_of(s, size), v)
+    return current(r, own, v) + total, (rates(r, own)..., others...)
+end
+
+@inline settle_all(::Tuple{}, s::Tuple{}) = ()
+@inline function settle_all(receptors::Tuple, s::Tuple)
+    r = receptors[1]
+    size = Val(n_states(typeof(r)))
+    return (settle(r, first_of(s, size))..., settle_all(Base.tail(receptors), rest_of(s, size))...)
+end
+
+# ---- from parameters ----------------------------------------------------------------------------------------------------
+
+"Receptor `j` of neuron `i` as the caller described it; `nothing` for a delta synapse, which needs none."
+function given_receptor(p::Parameters, j::Int, i::Int)
+    d = p.numbers["receptors"][j]
+    kind, G = required(d, "kind", String), required(d, "conductance", Bool)
+    of(name) = value(p, string("receptor.", j, ".", name), i)
+    reversal = G ? of("reversal") : 0.0
+    kind == "delta" && return nothing
+    kind == "pulse" && return PulseSynapse{G,Float64}(reversal)
+    kind == "exponential" && return ExponentialSynapse{G,Float64}(of("tau"), reversal)
+    kind == "double_exponential" || fail("unknown receptor ", kind)
+    rise, decay = of("tau_rise"), of("tau_decay")
+    return DoubleExponentialSynapse{G,Float64}(rise, decay, peak_gain(rise, decay), reversal)
+end
