@@ -26,6 +26,8 @@ POOLS = ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB_MAXIMUM")
 SPIKEOMETRIC_STEPS = {100: 10_000, 1000: 5000, 5000: 1500}
 # 10,000 steps of 100 neurons leave a statistical error of 2 % in the rate; these are for comparing it.
 RATE_STEPS, RATE_STEPS_SPIKEOMETRIC, RATE_SEED = 400_000, 100_000, 1001
+W2_PEERS = ("brian2", "nest", "numba")
+W2_RATE_SEEDS = range(1001, 1011)  # of networks
 
 
 def main():
@@ -75,6 +77,7 @@ def jobs(peers, k, quick):
             steps = (RATE_STEPS_SPIKEOMETRIC if peer == "spikeometric" else RATE_STEPS) // (5 if quick else 1)
             if peer != "nest":  # not the same model
                 yield [python, script, "--n=100", f"--steps={steps}", "--repeat=1", f"--seed={RATE_SEED}"]
+    yield from w2_jobs(peers, own, k, quick)
     yield [own, "pyspikenet_sparse.py", "--dtype=float64", "--repeat=1", seed]
     yield [own, "pyspikenet_sparse.py", "--dtype=float32", "--repeat=1", seed]
     yield [own, "pyspikenet_cost.py", *often]
@@ -82,6 +85,25 @@ def jobs(peers, k, quick):
     yield [own, "pyspikenet_first.py"]
     if k == 0:
         yield [own, "pyspikenet_memory.py"]
+
+
+def w2_jobs(peers, own, k, quick):
+    """W2: the same network in every pass; once, also other networks, to compare rates."""
+    scripts = {"pyspikenet": [own, "pyspikenet_w2.py"]}
+    scripts |= {peer: [python, f"peers/{peer}_w2.py"] for peer, python in peers.items() if peer in W2_PEERS}
+    for model, sizes in workloads.W2_SIZES.items():
+        for peer, script in scripts.items():
+            precisions = ("float64",) if peer == "nest" else ("float64", "float32")
+            # A second takes NEST a quarter of a minute for COBA.
+            few = 1 if quick or peer == "nest" else 3
+            for n in sizes:
+                for dtype in precisions:
+                    options = [f"--model={model}", f"--n={n}", f"--dtype={dtype}"]
+                    yield [*script, *options, f"--repeat={few}"]
+                    if peer == "pyspikenet" and harness.machine()["cores"] >= 2:
+                        yield [*script, *options, "--threads=2", f"--repeat={few}"]
+            for seed in W2_RATE_SEEDS[: 4 if quick else 10] if k == 0 else ():
+                yield [*script, f"--model={model}", f"--seed={seed}", "--repeat=1"]
 
 
 def short(job):
