@@ -21,12 +21,14 @@ from .models import (
     Cascade,
     CobaLIF,
     Izhikevich,
+    LIFGate,
     PoissonGLM,
     RectifiedLNP,
     RectifiedSAM,
     ThresholdSAM,
 )
 from .network import Network
+from .plasticity import STDP, InhibitorySTDP, TsodyksMarkram
 from .receptors import AlphaSynapse, DeltaSynapse, DoubleExponentialSynapse, ExponentialSynapse, PulseSynapse
 from .simulate import drive, simulate
 from .stimulus import (
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LIF",
+    "STDP",
     "AdEx",
     "AlphaSynapse",
     "ArrayKernel",
@@ -62,8 +65,10 @@ __all__ = [
     "ExponentialKernel",
     "ExponentialSynapse",
     "FunctionStimulus",
+    "InhibitorySTDP",
     "Izhikevich",
     "JuliaError",
+    "LIFGate",
     "Network",
     "NoiseCurrent",
     "PoissonGLM",
@@ -77,6 +82,7 @@ __all__ = [
     "SinStimulus",
     "SpikeStimulus",
     "ThresholdSAM",
+    "TsodyksMarkram",
     "__version__",
     "analysis",
     "configure",

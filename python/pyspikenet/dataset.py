@@ -12,6 +12,7 @@ from . import accessor as accessor  # registers ds.spk
 from ._version import __version__
 from .network import Network
 from .parameters import file_path, shown
+from .projections import network_weights
 
 if TYPE_CHECKING:
     from .run import Run
@@ -29,6 +30,9 @@ class Recording:
         self._step = run.first_step - run.warm_up
         self._steps: list[list[NDArray[np.int64]]] = [[] for _ in run.trials]
         self._neurons: list[list[NDArray[np.int32]]] = [[] for _ in run.trials]
+        self._weights: dict[int, list[NDArray[Any]]] = {
+            k: [] for k, p in enumerate(run.projections) if p.has_changing_weights and "weight" in run.record
+        }
         self._states: dict[str, list[NDArray[Any]]] = {
             name: [] for name in run.record if name in run.model.recordable()
         }
@@ -50,6 +54,9 @@ class Recording:
         for name, pieces in self._states.items():
             if done > skipped:
                 pieces.append(recorded[f"record.{name}"][:, unwanted:])
+        for k, pieces in self._weights.items():
+            if done > skipped:
+                pieces.append(recorded[f"weight.{k + 1}"][:, unwanted:])
         self.n_steps += done - skipped
         self._step += done
 
@@ -68,6 +75,13 @@ class Recording:
             name: np.concatenate(pieces, axis=1) if pieces else np.empty((self.run.trials.size, 0, n))
             for name, pieces in self._states.items()
         }
+
+    def weights(self) -> NDArray[Any] | None:
+        """Weights as (trial, time, synapse) in the order of the network, where they were recorded."""
+        if not self._weights or not all(self._weights.values()):
+            return None
+        pieces = {k: np.concatenate(found, axis=1) for k, found in self._weights.items()}
+        return network_weights(self.run.projections, self.run.network, pieces)
 
     def sample_steps(self) -> NDArray[np.int64]:
         """The steps at whose end samples were taken."""
@@ -96,7 +110,9 @@ def build(run: "Run", recording: Recording, state: dict[str, NDArray[Any]] | Non
         "spike_trial": ("spike", trial, {"long_name": "number of the trial"}),
     }
     states, known = recording.states(), run.model.recordable()
-    if states:
+    state, final_weight = _split_weights(run, state or {})
+    weights = recording.weights()
+    if states or weights is not None:
         coords["time"] = ("time", (recording.sample_steps() + 1) * dt, ms)
         if run.record_neurons is not None:
             coords["recorded_neuron"] = ("recorded_neuron", coords["neuron"][1][run.record_neurons])
@@ -106,7 +122,18 @@ def build(run: "Run", recording: Recording, state: dict[str, NDArray[Any]] | Non
             values,
             known[name],
         )
-    for name, values in (state or {}).items():
+    for name, dims, synaptic in (
+        ("weight", ("trial", "time", "synapse"), weights),
+        ("final_weight", ("trial", "synapse"), final_weight),
+    ):
+        if synaptic is not None:
+            variables[name] = (dims, synaptic, {"long_name": "weights in the order of the network's synapses"})
+    if final_weight is not None:
+        variables["final_weight"][2][STATE] = "weight"
+        pre = np.repeat(np.arange(network.n), np.diff(network.offset))
+        coords["synapse_pre"] = ("synapse", pre, {"long_name": "position of the neuron before the synapse"})
+        coords["synapse_post"] = ("synapse", network.target, {"long_name": "position of the neuron after the synapse"})
+    for name, values in state.items():
         variable = "final_" + name.replace(".", "_")
         if name == "mean_rate":
             mean = values / recording.n_steps
@@ -130,10 +157,20 @@ def build(run: "Run", recording: Recording, state: dict[str, NDArray[Any]] | Non
         "seed": run.seed,
         "dtype": run.dtype,
         "record": list(run.record),
+        "plasticity": [[rule.to_dict() for rule in p.rules] for p in run.projections if p.rules],
         "interrupted": interrupted,
     }
     attrs = {ATTRIBUTE: json.dumps(about), "interrupted": int(interrupted)}
     return xarray.Dataset(variables, coords, attrs)
+
+
+def _split_weights(run: "Run", state: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], NDArray[Any] | None]:
+    """The final state without weights, and the weights in the order of the network."""
+    pieces = {
+        k: state[f"plastic.{k + 1}.weight"] for k, p in enumerate(run.projections) if f"plastic.{k + 1}.weight" in state
+    }
+    rest = {name: x for name, x in state.items() if not (name.startswith("plastic.") and name.endswith(".weight"))}
+    return rest, network_weights(run.projections, run.network, pieces) if pieces else None
 
 
 def provenance(dataset: xarray.Dataset, name: str = "dataset") -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import projections
+from . import projections as wiring
 from .engine.session import Session
 from .limits import available_memory, check_memory
 from .models.base import Model
@@ -61,6 +61,7 @@ class Run:
     record: tuple[str, ...]
     record_every: int
     record_neurons: NDArray[np.int64] | None
+    projections: list[wiring.Projection]
     dtype: str
     params: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
@@ -68,6 +69,8 @@ class Run:
     def session(self) -> Session:
         recorded = self.network.n if self.record_neurons is None else self.record_neurons.size
         values = len(set(self.record) & set(self.model.recordable())) * recorded * self.trials.size
+        if "weight" in self.record:
+            values += sum(p.size for p in self.projections if p.has_changing_weights) * self.trials.size
         return Session(
             self.params,
             self.arrays,
@@ -88,6 +91,7 @@ def prepare(
     record: str | Iterable[str] = (),
     record_neurons: Any = None,
     record_every: float | None = None,
+    plasticity: Any = None,
     equilibration: float = 0.0,
     initial_state: Any = None,
     dtype: str = "float64",
@@ -103,7 +107,9 @@ def prepare(
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
     seed = seed_number("seed", seed)
-    wanted = _record(record, model)
+    projections = wiring.build(model, network, step_length, plasticity)
+    n_plastic = sum(p.size for p in projections if p.has_changing_weights)
+    wanted = _record(record, model, n_plastic)
     chosen = None if record_neurons is None else np.unique(network.positions(record_neurons, "record_neurons"))
     if chosen is not None and chosen.size == 0:
         raise ValueError(f"record_neurons must hold at least one neuron, got {shown(record_neurons)}")
@@ -112,9 +118,9 @@ def prepare(
     parts = stimulus_parts(stimulus)
 
     n_recorded = network.n if chosen is None else chosen.size
-    samples = -(-n_steps // every) * n_recorded * len(set(wanted) & set(model.recordable()))
-    _check_memory(model, network, step_length, n_steps, trial_ids.size, samples, dtype)
-    entries, synapse_arrays = projections.to_wire(model, network, step_length)
+    per_sample = n_recorded * len(set(wanted) & set(model.recordable())) + n_plastic * ("weight" in wanted)
+    samples = -(-n_steps // every) * per_sample
+    _check_memory(model, network, step_length, n_steps, trial_ids.size, samples + n_plastic, dtype)
     model_params, model_arrays = model.to_wire(step_length)
     params: dict[str, Any] = {
         "n": network.n,
@@ -122,13 +128,15 @@ def prepare(
         "dtype": dtype,
         "seed": seed,
         "model": model_params,
-        "projections": entries,
+        "projections": [p.params for p in projections],
         "record": list(wanted),
         "record_every": every,
         "threads": _threads(threads),
         "initial": "random" if warm_up else "rest",
     }
-    arrays: dict[str, NDArray[Any]] = {"trials": trial_ids, **synapse_arrays}
+    arrays: dict[str, NDArray[Any]] = {"trials": trial_ids}
+    for j, projection in enumerate(projections, 1):
+        arrays |= {f"projection.{j}.{name}": array for name, array in projection.arrays.items()}
     if chosen is not None:
         arrays["record_neurons"] = chosen
     arrays |= {f"model.{name}": array for name, array in model_arrays.items()}
@@ -138,7 +146,9 @@ def prepare(
     if initial_state is not None:
         if warm_up:
             raise ValueError(f"equilibration must be 0 with an initial_state, got {equilibration} ms")
-        first_step, history = _initial_state(initial_state, model, network, trial_ids, step_length, params, arrays)
+        first_step, history = _initial_state(
+            initial_state, model, network, trial_ids, step_length, projections, params, arrays
+        )
     if given is not None and history is not None:
         raise ValueError("initial_state must not hold spikes where spikes are given")
     clamped = given if given is not None else history
@@ -155,7 +165,7 @@ def prepare(
     _add_stimuli(params, arrays, parts, model, network, step_length, first_step + warm_up + n_steps, trial_ids.size)
     return Run(
         model, network, tuple(parts), step_length, first_step + warm_up, warm_up, n_steps, trial_ids, seed, wanted,
-        every, chosen, dtype, params, arrays,
+        every, chosen, projections, dtype, params, arrays,
     )  # fmt: skip
 
 
@@ -270,8 +280,8 @@ def _trials(trials: Any) -> NDArray[np.int64]:
     return ids.astype(np.int64)
 
 
-def _record(record: Any, model: Model) -> tuple[str, ...]:
-    known = tuple(model.recordable())
+def _record(record: Any, model: Model, n_plastic: int) -> tuple[str, ...]:
+    known = (*model.recordable(), *(("weight",) if n_plastic else ()))
     if not isinstance(record, str | Iterable):
         raise TypeError(f"record must be a name or several of {known}, got {shown(record)}")
     names = (record,) if isinstance(record, str) else tuple(record)
@@ -294,6 +304,7 @@ def _initial_state(
     network: Network,
     trials: NDArray[np.int64],
     dt: float,
+    projections: list[wiring.Projection],
     params: dict[str, Any],
     arrays: dict[str, NDArray[Any]],
 ) -> tuple[int, list[GivenSpikes] | None]:
@@ -303,6 +314,10 @@ def _initial_state(
 
         first_step, state = saved_state(given, type(model).__name__, network, trials, params["dtype"])
         params["initial"] = "saved"
+        weights = state.pop("weight", None)
+        for j, projection in enumerate(projections, 1):
+            if projection.has_changing_weights and weights is not None:
+                state[f"plastic.{j}.weight"] = wiring.projection_weights(projection, weights)
         arrays |= {f"state.{name}": x for name, x in state.items()}
         return first_step, None
     if isinstance(model, MembraneModel):

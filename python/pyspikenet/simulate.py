@@ -9,6 +9,7 @@ from .models.base import Model
 from .models.membrane import MembraneModel
 from .network import Network
 from .parameters import shown
+from .plasticity import Plasticity
 from .run import Run, check_pieces, given_counts, prepare, step_length_of
 from .stimulus import Stimulus, StimulusSum
 
@@ -28,6 +29,7 @@ def simulate(
     record: str | Iterable[str] = (),
     record_neurons: ArrayLike | str | None = None,
     record_every: float | None = None,
+    plasticity: "Plasticity | Sequence[Plasticity] | Mapping[str, Plasticity] | None" = None,
     equilibration: float = 0.0,
     initial_state: "Mapping[str, ArrayLike] | xarray.Dataset | None" = None,
     dtype: str = "float64",
@@ -61,6 +63,11 @@ def simulate(
     record_every : float, optional
         Time between two samples [ms], a multiple of `dt`; default `dt`. A sample at t is taken at the end of the step
         that ends at t, after the reset.
+    plasticity : Plasticity, tuple or dict, optional
+        A rule for all synapses, such as :class:`STDP`, or rules by receptor,
+        ``{"exc": STDP(), "inh": InhibitorySTDP()}``; a tuple combines a rule for weights with short-term plasticity.
+        The network is not changed: ``final_weight`` has the weights at the end ``(trial, synapse)``, and with
+        ``record="weight"``, ``weight`` has them over time.
     equilibration : float, default 0
         Time [ms] simulated before t = 0, without stimulus and recording, from a state in which a random half of the
         neurons has just fired.
@@ -103,7 +110,7 @@ def simulate(
     check_progress(progress)
     run = prepare(
         model, network, duration=duration, dt=dt, stimulus=stimulus, trials=trials, seed=seed, record=record,
-        record_neurons=record_neurons, record_every=record_every, equilibration=equilibration,
+        record_neurons=record_neurons, record_every=record_every, plasticity=plasticity, equilibration=equilibration,
         initial_state=initial_state, dtype=dtype, threads=threads,
     )  # fmt: skip
     return _advance(run, progress)

@@ -403,6 +403,12 @@ class PoissonInput(Stimulus):
 
     rate: float = quantity(unit="Hz", description="rate of the spikes", range="nonnegative", varies=True, each="target")
     weight: float = quantity(default=1.0, description="what each spike adds to the drive", varies=True, each="target")
+    most: float | None = quantity(
+        default=None,
+        description="most spikes of a target in one step; None: any number",
+        range="positive",
+        optional=True,
+    )
     start: float = _start()
     stop: float | None = _stop()
     targets: Any = _targets()
@@ -412,6 +418,8 @@ class PoissonInput(Stimulus):
         params["kind"] = "poisson"
         self._put(params, arrays, "rate", self.rate)
         self._put(params, arrays, "strength", self.weight)
+        if self.most is not None:
+            params["most"] = self.most
 
 
 @parameterised

@@ -10,6 +10,7 @@ function membrane_step!(setup::Setup{T}, cells::Cells, trial::Trial{T}, part::Pa
     good = membrane_sweep!(trial, part, cells, setup.dt, now, state)
     good || note_failure!(part, state, now)
     collect_membrane_spikes!(part, trial, cells, setup.dt, now, state)
+    graded(M) == 0 || copyto!(trial.graded[(now&1)+1], first(part.range), state[graded(M)], first(part.range), length(part.range))
     return nothing
 end
 

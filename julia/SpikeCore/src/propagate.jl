@@ -35,16 +35,24 @@ end
 "Delivers the spikes of all parts in `step` to the neurons of part `p`: some rows are asked for, then they are delivered."
 function deliver_all!(setup::Setup, trial::Trial, p::Int, step::Int)
     for k in 1:length(setup.projections)
-        deliver_all!(trial.filters[k].ring, setup.projections[k], trial.parts, p, step)
+        projection = setup.projections[k]
+        ring = trial.filters[k].ring
+        if setup.blueprint.graded > 0
+            deliver_graded!(ring, projection, trial.graded[(step&1)+1], trial.parts[p].rows, p, step)
+        elseif projection.pair === nothing
+            deliver_all!(ring, projection, projection.synapses.weight, trial.parts, p, k, step)
+        else
+            deliver_all!(ring, projection, trial.plastic[k].weight, trial.parts, p, k, step)
+        end
     end
     return nothing
 end
 
-function deliver_all!(ring::Matrix{T}, projection::Projection{T}, parts::Vector{Part}, p::Int, step::Int) where {T}
+function deliver_all!(ring::Matrix{T}, projection::Projection{T}, weight::Vector, parts::Vector{Part}, p::Int, k::Int,
+                      step::Int) where {T}
     buffer = (step & 1) + 1
-    rows = parts[p].rows
-    target, weight = projection.synapses.target, projection.synapses.weight
-    target_at, weight_at, size_of_weight = address_of(target), address_of(weight), sizeof(eltype(weight))
+    rows, synapses = parts[p].rows, projection.synapses
+    target_at, weight_at, size_of_weight = address_of(synapses.target), address_of(weight), sizeof(eltype(weight))
     m = 0
     for source in parts
         spiking, counts = source.spiking[buffer], source.counts[buffer]
@@ -52,31 +60,50 @@ function deliver_all!(ring::Matrix{T}, projection::Projection{T}, parts::Vector{
             m += 1
             low, high = row_bounds(projection, p, @inbounds(spiking[s]) + 1)
             prefetch_row(target_at, weight_at, size_of_weight, low, high)
-            @inbounds rows[m] = (low, high, counts[s])
+            amount = projection.short_term === nothing ? Float64(@inbounds(counts[s])) : source.released[k][buffer][s]
+            @inbounds rows[m] = (low, high, amount)
             if m == length(rows)
-                deliver!(ring, projection.synapses, rows, m, step)
+                deliver!(ring, synapses, weight, rows, m, step)
                 m = 0
             end
         end
     end
-    deliver!(ring, projection.synapses, rows, m, step)
+    deliver!(ring, synapses, weight, rows, m, step)
     return nothing
 end
 
-"Adds the synapses low + 1 : high of each of `rows[1:m]`, times its number of spikes, to the ring."
-function deliver!(ring::Matrix{T}, synapses::Connectivity, rows::Vector{Row}, m::Int, step::Int) where {T}
-    target, weight = synapses.target, synapses.weight
+"Delivers `amount` of every neuron, spike or no spike."
+function deliver_graded!(ring::Matrix{T}, projection::Projection{T}, amount::Vector{T}, rows::Vector{Row}, p::Int,
+                         step::Int) where {T}
+    m = 0
+    for pre in 1:length(amount)
+        amount[pre] == 0 && continue
+        m += 1
+        rows[m] = (row_bounds(projection, p, pre)..., amount[pre])
+        if m == length(rows)
+            deliver!(ring, projection.synapses, projection.synapses.weight, rows, m, step)
+            m = 0
+        end
+    end
+    deliver!(ring, projection.synapses, projection.synapses.weight, rows, m, step)
+    return nothing
+end
+
+"Adds the synapses low + 1 : high of each of `rows[1:m]`, times its amount, to the ring."
+function deliver!(ring::Matrix{T}, synapses::Connectivity, weight::Vector, rows::Vector{Row}, m::Int, step::Int) where {T}
+    target = synapses.target
     if isempty(synapses.delay)
         cell = row(ring, step + synapses.shared_delay) + 1
         @inbounds for s in 1:m
-            low, high, count = rows[s]
-            if count == 1
+            low, high, given = rows[s]
+            amount = T(given)
+            if amount == 1
                 for e in low+1:high
                     ring[cell+target[e]] += T(weight[e])
                 end
             else
                 for e in low+1:high
-                    ring[cell+target[e]] += T(weight[e]) * count
+                    ring[cell+target[e]] += T(weight[e]) * amount
                 end
             end
         end
@@ -85,11 +112,12 @@ function deliver!(ring::Matrix{T}, synapses::Connectivity, rows::Vector{Row}, m:
         depth, n = size(ring, 2), size(ring, 1)
         now = mod(step, depth)
         @inbounds for s in 1:m
-            low, high, count = rows[s]
+            low, high, given = rows[s]
+            amount = T(given)
             for e in low+1:high
                 slot = now + delay[e]       # < 2 depth, since depth >= longest delay
                 slot = ifelse(slot >= depth, slot - depth, slot)
-                ring[slot*n+target[e]+1] += T(weight[e]) * count
+                ring[slot*n+target[e]+1] += T(weight[e]) * amount
             end
         end
     end

@@ -65,6 +65,9 @@ function advance_session(params, arrays)
     for (name, values) in zip(setup.recorder.names, setup.recorder.values)
         recorded[string("record.", name)] = values
     end
+    for (k, values) in enumerate(setup.recorder.weights)
+        setup.projections[k].pair === nothing || (recorded[string("weight.", k)] = values)
+    end
     if get(params, "state", false)
         for (name, x) in session_state(params, arrays)[2]
             recorded[string("state.", name)] = x

@@ -54,7 +54,7 @@ function Setup(::Type{T}, ::Type{W}, blueprint::Blueprint{T}, params::Dict{Strin
     ranges = blocks(n, length(trial_ids) >= threads ? 1 : min(threads, cld(n, NEURONS_PER_THREAD)))
     projections = Projection{T,W}[]
     for (j, d) in enumerate(get(params, "projections", Any[])::Vector)
-        push!(projections, build_projection(T, W, d, owned_by("projection.$j.", arrays), n, blueprint, ranges))
+        push!(projections, build_projection(T, W, d, owned_by("projection.$j.", arrays), n, blueprint, ranges, dt))
     end
     trials = Trial{T}[]
     for (column, id) in enumerate(trial_ids)
@@ -65,8 +65,9 @@ function Setup(::Type{T}, ::Type{W}, blueprint::Blueprint{T}, params::Dict{Strin
         append!(clamps, Clamp[Clamp(j, arrays, params) for j in 1:length(trials)])
     end
     record = convert(Vector{String}, get(params, "record", String[]))
-    setup = Setup{T,W}(n, dt, seed, blueprint, projections, stimuli, trials, clamps, threads, "mean_rate" in record,
-                       Recorder(T, filter(!=("mean_rate"), record), params, arrays, n, blueprint))
+    names = filter(name -> !(name in ("mean_rate", "weight")), record)
+    setup = Setup{T,W}(n, dt, seed, blueprint, projections, stimuli, trials, clamps, any(is_plastic, projections), threads,
+                       "mean_rate" in record, Recorder(T, names, "weight" in record, params, arrays, n, blueprint))
     if setup.sum_activity
         foreach(t -> t.activity_sum = zeros(n), trials)
     end
@@ -74,7 +75,7 @@ function Setup(::Type{T}, ::Type{W}, blueprint::Blueprint{T}, params::Dict{Strin
     return setup
 end
 
-function Recorder(::Type{T}, names::Vector{String}, params, arrays, n::Int, blueprint::Blueprint{T}) where {T}
+function Recorder(::Type{T}, names::Vector{String}, weights::Bool, params, arrays, n::Int, blueprint::Blueprint{T}) where {T}
     known = is_membrane(blueprint) ? ["I"; blueprint.variables] : ["drive", "rate"]
     for name in names
         name in known || fail("record must be from ", join(known, ", "), ", got ", name)
@@ -83,22 +84,28 @@ function Recorder(::Type{T}, names::Vector{String}, params, arrays, n::Int, blue
     (issorted(neurons) && all(i -> 1 <= i <= n, neurons)) || fail("recorded neurons must be sorted and lie in 0..", n - 1)
     every = get(params, "record_every", 1)::Int
     every >= 1 || fail("record_every must be at least one step, got ", every)
-    return Recorder{T}(names, neurons, every, Array{T,3}[])
+    return Recorder{T}(names, neurons, every, Array{T,3}[], weights, Array{T,3}[])
 end
 
 function build_projection(::Type{T}, ::Type{W}, d::Dict{String,Any}, arrays::Dict{String,Any}, n::Int,
-                          blueprint::Blueprint{T}, ranges::Vector{UnitRange{Int}}) where {T,W}
+                          blueprint::Blueprint{T}, ranges::Vector{UnitRange{Int}}, dt::Float64) where {T,W}
     delay = required(d, "delay", Int)
     synapses = Connectivity(n, required(arrays, "offset", Vector{Int64}), required(arrays, "target", Vector{Int32}),
                             required(arrays, "weight", Vector{W}), get(arrays, "delay", Int32[])::Vector{Int32},
                             delay)
     splits = length(ranges) == 1 ? zeros(Int64, 0, 0) : split_rows(synapses, ranges)
-    is_membrane(blueprint) || return Projection{T,W}(synapses, blueprint.coupling, splits, 0, false)
+    pair, short_term = pair_rule(T, d, dt), short_term_rule(T, d, dt)
+    incoming = pair === nothing ? Incoming() : Incoming(synapses)
+    if !is_membrane(blueprint)
+        return Projection{T,W}(synapses, blueprint.coupling, splits, 0, false, pair, short_term, incoming)
+    end
+    blueprint.graded == 0 || (pair === nothing && short_term === nothing) || fail("graded synapses cannot be plastic")
     receptor = required(d, "receptor", Int)
     1 <= receptor <= length(blueprint.arrivals) || fail("receptor ", receptor, " does not exist")
     # What arrives in the next step may be added to its variable as soon as this step is over.
     direct = isempty(synapses.delay) && delay == 1
-    return Projection{T,W}(synapses, blueprint.coupling, splits, blueprint.arrivals[receptor], direct)
+    return Projection{T,W}(synapses, blueprint.coupling, splits, blueprint.arrivals[receptor], direct, pair, short_term,
+                           incoming)
 end
 
 function Clamp(j::Int, arrays, params)
@@ -214,7 +221,8 @@ function add_stimulus!(stimuli::Stimuli{T}, kind, d, a, dt, n, trial_ids, stream
     elseif kind == "poisson"
         rate = haskey(a, "rate") ? Float64.(vec(a["rate"])) : [Float64(required(d, "rate", Real))]
         length(rate) in (1, reached) || fail("rate must have 1 or ", reached, " values, got ", length(rate))
-        push!(stimuli.poisson, PoissonInput{T}(target, rate .* (dt / 1000), start, stop, stream))
+        push!(stimuli.poisson, PoissonInput{T}(target, rate .* (dt / 1000), start, stop, stream,
+                                               Float64(get(d, "most", Inf))))
     elseif kind == "noise"
         tau = Float64(required(d, "tau", Real))
         push!(stimuli.noises, Noise{T}(target, tau == 0 ? 0.0 : exp(-dt / tau), start, stop, stream))

@@ -61,6 +61,10 @@ function part_loop!(run::Run, trial::Trial, p::Int, n_steps::Int, barrier::Barri
         fire_step!(run, trial, trial.parts[p], step)
         wait!(barrier) || return nothing
         deliver_all!(run.setup, trial, p, step)
+        if run.setup.is_plastic
+            change_weights!(run.setup, trial, p, step)
+            observe_weights!(run.setup, trial, p, step)
+        end
         barrier.parties == 1 && GC.safepoint()
         trial.parts[p].failure == (0, 0) || (barrier.broken[] = true; return nothing)
     end
@@ -81,6 +85,7 @@ function fire_step!(run::Run, trial::Trial, part::Part, step::Int)
         settle_drive!(trial.drive, neurons, setup.dt, part.range)
         given_spikes!(part, setup.clamps[trial.column], step)
     end
+    setup.is_plastic && update_traces!(setup, trial, part, step)
     observe!(setup, neurons, trial, part, step)
     remember!(trial.self, setup.blueprint.self, part, step)
     return nothing
@@ -343,6 +348,7 @@ function start_piece!(r::Recorder{T}, trials::Vector{Trial{T}}, n_steps::Int) wh
     first_step = trials[1].step
     samples = samples_before(r, first_step + n_steps) - samples_before(r, first_step)
     r.values = [zeros(T, length(r.neurons), samples, length(trials)) for _ in r.names]
+    r.record_weights && (r.weights = [zeros(T, length(p.weight), samples, length(trials)) for p in trials[1].plastic])
     return nothing
 end
 

@@ -7,7 +7,12 @@ struct Projection{T,W}
     splits::Matrix{Int64}
     into::Int
     direct::Bool
+    pair::Union{Nothing,PairRule{T}}
+    short_term::Union{Nothing,ShortTermRule{T}}
+    incoming::Incoming
 end
+
+is_plastic(p::Projection) = p.pair !== nothing || p.short_term !== nothing
 
 "Synapses low + 1 : high, and what their weights are multiplied with: the number of spikes, or a graded amount."
 const Row = Tuple{Int64,Int64,Float64}
@@ -26,6 +31,8 @@ mutable struct Part
     counts::NTuple{2,Vector{Int32}}
     n_spiking::Vector{Int}              # that of buffer b at [8b], with room around it
     rows::Vector{Row}                   # about to be delivered
+    released::Vector{NTuple{2,Vector{Float64}}}     # per projection with short-term plasticity: what each spike releases
+    scratch::Vector{Float64}
     recorded_neuron::Vector{Int32}
     recorded_step::Vector{Int64}
     n_recorded::Int
@@ -37,7 +44,7 @@ function Part(range::UnitRange{Int})
     size = length(range)
     buffers() = (Vector{Int32}(undef, size), Vector{Int32}(undef, size))
     return Part(ntuple(i -> 0, 8), range, typemin(Int), typemin(Int), buffers(), buffers(), zeros(Int, 24),
-                Vector{Row}(undef, ROWS_AT_ONCE), Int32[], Int64[], 0, Float64[], (0, 0))
+                Vector{Row}(undef, ROWS_AT_ONCE), NTuple{2,Vector{Float64}}[], Float64[], Int32[], Int64[], 0, Float64[], (0, 0))
 end
 
 "Writes the list of neurons (zero-based, sorted) that fire in `step`, each `counts` times."
@@ -65,6 +72,8 @@ mutable struct Trial{T}
     normals::Matrix{T}
     gates::Matrix{UInt32}
     state::Vector{Vector{T}}            # of a membrane, by variable
+    graded::NTuple{2,Vector{T}}         # what graded transmission carries, before even and odd steps
+    plastic::Vector{Plastic{T}}         # one per projection
     free::Vector{Int32}                 # step from which on the neuron is no longer refractory
     xi::Vector{Matrix{T}}               # white noises of the equations, four steps each
     waves::Matrix{T}                    # [step of the piece, wave]
@@ -87,6 +96,8 @@ mutable struct Recorder{T}
     neurons::Vector{Int}
     every::Int
     values::Vector{Array{T,3}}          # per name, of this piece: [neuron, sample, trial]
+    record_weights::Bool
+    weights::Vector{Array{T,3}}         # per projection: [synapse, sample, trial]
 end
 
 "How many samples are taken before `step`, counted from step 0."
@@ -102,6 +113,7 @@ mutable struct Setup{T,W}
     stimuli::Stimuli{T}
     trials::Vector{Trial{T}}
     clamps::Vector{Clamp}               # none, or one per trial
+    is_plastic::Bool
     threads::Int
     sum_activity::Bool
     recorder::Recorder{T}
@@ -127,14 +139,26 @@ function Trial(::Type{T}, id, column, first_step, n, projections, stimuli::Stimu
         Float64[normal(source, i - 1, 0) for i in 1:n]
     end
     state = map(copy, blueprint.initial)
+    graded() = zeros(T, blueprint.graded == 0 ? 0 : n)
     ring(p) = p.direct ? reshape(state[p.into], n, 1) : zeros(T, n, history(p.kernel) + p.synapses.longest_delay)
     return Trial{T}(id, column, first_step, Filter{T}[Filter(p.kernel, ring(p)) for p in projections],
                     Filter{T}[Filter(kernel, n, 1) for kernel in stimuli.channels],
                     zeros(T, n, length(blueprint.self)), noises, zeros(T, n), zeros(T, n),
                     zeros(UInt8, 8 * cld(n, 8)), zeros(UInt32, blueprint.needs_random ? n : 0, 4),
-                    zeros(T, noisy ? n : 0, 4), zeros(UInt32, noisy ? n : 0, 4), state,
+                    zeros(T, noisy ? n : 0, 4), zeros(UInt32, noisy ? n : 0, 4), state, (graded(), graded()),
+                    Plastic{T}[Plastic(T, n, p.synapses.weight, p.pair, p.short_term) for p in projections],
                     fill(typemin(Int32), isempty(state) ? 0 : n), [zeros(T, n, 4) for _ in 1:blueprint.noises], zeros(T, 0, 0),
-                    Float64[], map(Part, ranges))
+                    Float64[], map(range -> Part(range, projections), ranges))
+end
+
+function Part(range::UnitRange{Int}, projections::Vector{<:Projection})
+    part = Part(range)
+    for p in projections
+        size = p.short_term === nothing ? 0 : length(range)
+        push!(part.released, (zeros(size), zeros(size)))
+        resize!(part.scratch, max(size, length(part.scratch)))
+    end
+    return part
 end
 
 # ---- state as arrays: rows of rings are counted from the next step on, so that they mean the same at any step --------
@@ -149,6 +173,11 @@ function state_pieces(setup, trial::Trial{T}) where {T}
     end
     for (name, x) in zip(setup.blueprint.variables, trial.state)
         push!(vectors, (name, x))
+    end
+    for (j, plastic) in enumerate(trial.plastic)
+        for (name, x) in (("used", plastic.used), ("resources", plastic.resources), ("weight", plastic.weight))
+            isempty(x) || push!(vectors, (string("plastic.", j, ".", name), x))
+        end
     end
     is_membrane(setup.blueprint) || push!(rings, ("self.ring", trial.self))
     noises = Tuple{String,Vector{Float64}}[(string("noise.", j), trial.noises[j]) for j in 1:length(trial.noises)]
@@ -176,6 +205,12 @@ function state_arrays(setup::Setup{T}) where {T}
         end
     end
     is_membrane(setup.blueprint) && (arrays["refractory"] = reduce(hcat, map(steps_to_go, trials)))
+    for (j, projection) in enumerate(setup.projections)
+        projection.pair === nothing && continue
+        for (name, side) in (("pre", 1), ("post", 2))
+            arrays[string("plastic.", j, ".", name)] = reduce(hcat, [traces_after(projection.pair, t.plastic[j], t)[side] for t in trials])
+        end
+    end
     return arrays
 end
 
@@ -217,6 +252,12 @@ function restore!(setup::Setup{T}, arrays) where {T}
         if is_membrane(setup.blueprint)
             to_go = saved(arrays, "refractory", Matrix{Float64}, (setup.n, m))
             trial.free .= trial.step .+ Int32.(to_go[:, trial.column])
+        end
+        for (j, projection) in enumerate(setup.projections)
+            projection.pair === nothing && continue
+            traces(name) = saved(arrays, string("plastic.", j, ".", name), Matrix{T}, (setup.n, m))[:, trial.column]
+            copyto!(before(trial.plastic[j], trial.step), traces("pre"))
+            copyto!(trial.plastic[j].post, traces("post"))
         end
     end
 end

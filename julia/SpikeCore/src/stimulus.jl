@@ -33,13 +33,17 @@ struct GivenSpikes{T}
     weight::Vector{T}
 end
 
-"Independent Poisson spikes into each neuron, `mu` expected per step from `start` to `stop`; each adds `target.strength`."
+"""
+Independent Poisson spikes into each neuron, `mu` expected per step from `start` to `stop`, at most `most` in one step; each
+adds `target.strength`.
+"""
 struct PoissonInput{T}
     target::Target{T}
     mu::Vector{Float64}
     start::Float64
     stop::Float64
     stream::UInt32
+    most::Float64
 end
 
 "x(k + 1) = decay x(k) + sqrt(1 - decay^2) n, times the strength: white for decay 0, else Ornstein-Uhlenbeck."
@@ -198,7 +202,7 @@ function add_poisson!(into::Array{T}, at::Int, s::PoissonInput{T}, seed::UInt64,
         mu = s.mu[length(s.mu) == 1 ? 1 : j]
         u = uniform(Float64, draw(source, i - 1, step))
         fires(Poisson(), mu, u) || continue
-        into[at+i] += poisson_count(mu, u, source, i - 1, step) * strength_at(s.target, j)
+        into[at+i] += T(min(poisson_count(mu, u, source, i - 1, step), s.most)) * strength_at(s.target, j)
     end
     return nothing
 end

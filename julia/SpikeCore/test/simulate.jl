@@ -107,7 +107,7 @@ end
         setup, ranges = run.setup, S.blocks(n, blocks)
         @test length(ranges) == blocks
         setup.projections[1] = S.Projection(setup.projections[1].synapses, setup.projections[1].kernel,
-                                            S.split_rows(setup.projections[1].synapses, ranges), 0, false)
+                                            S.split_rows(setup.projections[1].synapses, ranges), 0, false, nothing, nothing, S.Incoming())
         trial = setup.trials[1]
         trial.parts = map(S.Part, ranges)
         for step in 0:199       # as threads do it, one part after the other between two barriers

@@ -7,6 +7,7 @@ from .cascade import Cascade
 from .coba_lif import CobaLIF
 from .izhikevich import Izhikevich
 from .lif import LIF
+from .lif_gate import LIFGate
 from .membrane import MembraneModel
 from .poisson_glm import PoissonGLM
 from .rectified_lnp import RectifiedLNP
@@ -20,6 +21,7 @@ __all__ = [
     "Cascade",
     "CobaLIF",
     "Izhikevich",
+    "LIFGate",
     "MembraneModel",
     "Model",
     "PoissonGLM",
