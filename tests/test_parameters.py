@@ -39,6 +39,10 @@ EXAMPLES: list[Parameters] = [
     psn.CobaLIF(),
     psn.AdEx(),
     psn.Izhikevich(),
+    psn.HodgkinHuxley(),
+    psn.GLIF(),
+    psn.MAT(),
+    psn.GIF(),
     psn.LIFGate(),
     psn.STDP(),
     psn.InhibitorySTDP(),
@@ -50,7 +54,7 @@ EXAMPLES: list[Parameters] = [
     psn.DoubleExponentialSynapse(),
 ]
 CLASSES = [type(example) for example in EXAMPLES]
-UNITS = {"1", "ms", "1/ms", "Hz", "rad", "mV", "pA", "nS", "pF", "MOhm"}
+UNITS = {"1", "ms", "1/ms", "1/(ms mV)", "mV/ms", "Hz", "rad", "mV", "pA", "nS", "pF", "MOhm"}
 
 
 def sections(doc: str) -> dict[str, list[str]]:

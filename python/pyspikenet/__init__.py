@@ -15,11 +15,15 @@ from ._version import __version__
 from .engine import EngineError, JuliaError, configure, info
 from .kernels import ArrayKernel, ExponentialKernel, RaisedCosineKernel
 from .models import (
+    GIF,
+    GLIF,
     LIF,
+    MAT,
     AdEx,
     BernoulliGLM,
     Cascade,
     CobaLIF,
+    HodgkinHuxley,
     Izhikevich,
     LIFGate,
     PoissonGLM,
@@ -49,7 +53,10 @@ if TYPE_CHECKING:
     from .dataset import load, save
 
 __all__ = [
+    "GIF",
+    "GLIF",
     "LIF",
+    "MAT",
     "STDP",
     "AdEx",
     "AlphaSynapse",
@@ -65,6 +72,7 @@ __all__ = [
     "ExponentialKernel",
     "ExponentialSynapse",
     "FunctionStimulus",
+    "HodgkinHuxley",
     "InhibitorySTDP",
     "Izhikevich",
     "JuliaError",

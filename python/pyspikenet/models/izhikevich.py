@@ -13,9 +13,11 @@ class Izhikevich(MembraneModel):
 
     .. math::
 
-        \frac{dv}{dt} = 0.04 v^2 + 5 v + 140 - u + I, \qquad \frac{du}{dt} = a (b v - u)
+        \frac{dv}{dt} = k_2 v^2 + k_1 v + k_0 - u + I, \qquad \frac{du}{dt} = a (b (v - v_u) - k_u u)
 
-    with v in mV and t in ms; a spike where :math:`v > 30`, then :math:`v \to c` and :math:`u \to u + d`.
+    with v in mV and t in ms; a spike where :math:`v > 30`, then :math:`v \to c` and :math:`u \to u + d`. The constants
+    are those of the paper, :math:`0.04 v^2 + 5 v + 140 - u + I` and :math:`a (b v - u)`, by default; some examples of
+    2004 (doi 10.1109/TNN.2004.832719) have others.
 
     Notes
     -----
@@ -35,6 +37,11 @@ class Izhikevich(MembraneModel):
     b: float = quantity(default=0.2, description="sensitivity of recovery to the potential", varies=True)
     c: float = quantity(default=-65.0, unit="mV", description="potential after a spike", varies=True)
     d: float = quantity(default=8.0, description="recovery by a spike", varies=True)
+    k_2: float = quantity(default=0.04, unit="1/(ms mV)", description="factor of the square of v", varies=True)
+    k_1: float = quantity(default=5.0, unit="1/ms", description="factor of v", varies=True)
+    k_0: float = quantity(default=140.0, unit="mV/ms", description="constant of dv/dt", varies=True)
+    v_u: float = quantity(default=0.0, unit="mV", description="potential at which b has no effect", varies=True)
+    k_u: float = quantity(default=1.0, description="factor of u in its own equation", varies=True)
     refractory_period: float = refractory_quantity()
     receptors: Any = receptors_option('{"input": PulseSynapse()}')
     method: str = method_option("euler")

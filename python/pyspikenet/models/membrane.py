@@ -17,6 +17,11 @@ EXCITATION_AND_INHIBITION: dict[str, Receptor] = {
     "exc": ExponentialSynapse(tau=5.0, reversal=0.0),
     "inh": ExponentialSynapse(tau=10.0, reversal=-80.0),
 }
+CURRENTS_OF_EXCITATION_AND_INHIBITION: dict[str, Receptor] = {
+    "exc": ExponentialSynapse(tau=5.0),
+    "inh": ExponentialSynapse(tau=10.0),
+}
+CURRENTS = "exponential currents exc (5 ms) and inh (10 ms)"
 CONDUCTANCES = "exponential conductances exc (5 ms, reversal at 0 mV) and inh (10 ms, reversal at -80 mV)"
 
 
