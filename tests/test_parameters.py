@@ -47,6 +47,15 @@ EXAMPLES: list[Parameters] = [
     psn.STDP(),
     psn.InhibitorySTDP(),
     psn.TsodyksMarkram(),
+    psn.LI(),
+    psn.LIBox(),
+    psn.LIFBox(),
+    psn.LIFCurrent(),
+    psn.LIFRefrac(),
+    psn.LIFEx(),
+    psn.LIFAdEx(),
+    psn.LSNN(),
+    psn.IAF(),
     psn.DeltaSynapse(),
     psn.PulseSynapse(),
     psn.ExponentialSynapse(),
@@ -54,7 +63,7 @@ EXAMPLES: list[Parameters] = [
     psn.DoubleExponentialSynapse(),
 ]
 CLASSES = [type(example) for example in EXAMPLES]
-UNITS = {"1", "ms", "1/ms", "1/(ms mV)", "mV/ms", "Hz", "rad", "mV", "pA", "nS", "pF", "MOhm"}
+UNITS = {"1", "ms", "1/ms", "1/s", "1/(ms mV)", "mV/ms", "Hz", "rad", "mV", "pA", "nS", "pF", "MOhm"}
 
 
 def sections(doc: str) -> dict[str, list[str]]:

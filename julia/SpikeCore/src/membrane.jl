@@ -24,6 +24,8 @@ needs_random(::Type{<:Membrane}) = false
 "0, or which variable goes through the synapses in every step, as graded transmission; then spikes do not."
 graded(::Type{<:Membrane}) = 0
 refractory(m::Membrane) = m.refractory_period
+"How many steps after a spike the neuron may spike again."
+refractory_steps(m::Membrane, dt) = max(1, round(Int, refractory(m) / dt))
 @inline fire(m::Membrane, y, u, dt) = activity(m, y) >= 0
 
 # ---- structs of numbers as tuples of numbers --------------------------------------------------------------------------

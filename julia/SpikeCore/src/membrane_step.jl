@@ -70,7 +70,7 @@ function collect_membrane_spikes!(part::Part, trial::Trial{T}, cells::P, dt::T, 
                 @inbounds counts[m] = 1
                 membrane = at(cells, i).membrane
                 store!(state, reset(membrane, load(state, i)), i)
-                @inbounds free[i] = (now + max(1, round(Int, refractory(membrane) / dt))) % Int32
+                @inbounds free[i] = (now + refractory_steps(membrane, dt)) % Int32
             end
         end
     end

@@ -8,9 +8,18 @@ from .coba_lif import CobaLIF
 from .gif import GIF
 from .glif import GLIF
 from .hodgkin_huxley import HodgkinHuxley
+from .iaf import IAF
 from .izhikevich import Izhikevich
+from .li import LI
+from .li_box import LIBox
 from .lif import LIF
+from .lif_adex import LIFAdEx
+from .lif_box import LIFBox
+from .lif_current import LIFCurrent
+from .lif_ex import LIFEx
 from .lif_gate import LIFGate
+from .lif_refrac import LIFRefrac
+from .lsnn import LSNN
 from .mat import MAT
 from .membrane import MembraneModel
 from .poisson_glm import PoissonGLM
@@ -21,7 +30,10 @@ from .threshold_sam import ThresholdSAM
 __all__ = [
     "GIF",
     "GLIF",
+    "IAF",
+    "LI",
     "LIF",
+    "LSNN",
     "MAT",
     "AdEx",
     "BernoulliGLM",
@@ -29,7 +41,13 @@ __all__ = [
     "CobaLIF",
     "HodgkinHuxley",
     "Izhikevich",
+    "LIBox",
+    "LIFAdEx",
+    "LIFBox",
+    "LIFCurrent",
+    "LIFEx",
     "LIFGate",
+    "LIFRefrac",
     "MembraneModel",
     "Model",
     "PoissonGLM",

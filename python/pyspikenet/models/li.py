@@ -1,0 +1,40 @@
+"""LI."""
+
+from typing import Any, ClassVar
+
+from ..parameters import parameterised
+from .discrete import (
+    POTENTIAL,
+    SYNAPTIC_CURRENT,
+    DiscreteCell,
+    input_receptor,
+    leak,
+    membrane_decay,
+    synaptic_decay,
+)
+
+
+@parameterised
+class LI(DiscreteCell):
+    r"""Leaky integrator with a synaptic current: it never spikes, its potential is the output.
+
+    .. math::
+
+        i' &= i + x \\
+        v &\leftarrow v + dt\,\tau_{mem}^{-1} (v_{leak} - v + i') \\
+        i &\leftarrow i' - dt\,\tau_{syn}^{-1}\, i'
+
+    x is the sum of stimuli and of what spikes add in this step.
+
+    Notes
+    -----
+    ``li_feed_forward_step`` of Norse. In the equations dt is in s; default dt: 1 ms.
+    At rest v = v_leak and i = 0. State: v, i, and g_input, the spikes that have arrived for the next step.
+    """
+
+    variables: ClassVar[dict[str, tuple[str, str]]] = {"v": POTENTIAL, "i": SYNAPTIC_CURRENT}
+
+    tau_syn_inv: float = synaptic_decay()
+    tau_mem_inv: float = membrane_decay()
+    v_leak: float = leak()
+    receptors: Any = input_receptor()
