@@ -12,6 +12,7 @@ is in use.
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
+from .cells import lift, step
 from .engine import EngineError, JuliaError, configure, info
 from .kernels import ArrayKernel, ExponentialKernel, RaisedCosineKernel
 from .models import (
@@ -114,10 +115,12 @@ __all__ = [
     "configure",
     "drive",
     "info",
+    "lift",
     "load",
     "plot",
     "save",
     "simulate",
+    "step",
     "tune",
 ]
 

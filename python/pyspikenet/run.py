@@ -18,6 +18,7 @@ from .parameters import as_array, float_dtype, number, numbers, seed_number, sho
 from .stimulus import PoissonInput, SpikeStimulus, Stimulus, stimulus_parts
 
 MOST_TRIALS = 2**32
+MOST_REFRACTORY = 2**30
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,14 @@ class GivenSpikes:
         key, count = np.unique(step * n + neuron, return_counts=True)
         pointer = np.searchsorted(key, np.arange(n_steps + 1) * n).astype(np.int64)
         return cls(pointer, (key % n).astype(np.int32), count.astype(np.int32))
+
+
+@dataclass(frozen=True)
+class GivenState:
+    """Variables of a membrane, one array (neuron,) or (trial, neuron) each, from which a run begins in `first_step`."""
+
+    first_step: int
+    values: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -309,6 +318,12 @@ def _initial_state(
     arrays: dict[str, NDArray[Any]],
 ) -> tuple[int, list[GivenSpikes] | None]:
     """Puts the state into `params` and `arrays`; returns the first step, and spikes that come before it."""
+    if isinstance(model, MembraneModel) and isinstance(given, Mapping):
+        given = GivenState(0, membrane_state("initial_state", given, model, network.n, trials.size))
+    if isinstance(given, GivenState):
+        params["initial"] = "given"
+        arrays |= {f"state.{name}": x for name, x in given.values.items()}
+        return given.first_step, None
     if hasattr(given, "data_vars"):
         from .dataset import saved_state
 
@@ -321,9 +336,8 @@ def _initial_state(
         arrays |= {f"state.{name}": x for name, x in state.items()}
         return first_step, None
     if isinstance(model, MembraneModel):
-        params["initial"] = "given"
-        arrays |= _membrane_state(given, model, network.n, trials.size)
-        return 0, None
+        known = (*model.state(), "refractory")
+        raise TypeError(f"initial_state must be a dataset or a dict of values of {known}, got {shown(given)}")
     if not isinstance(given, Mapping) or set(given) not in ({"spikes"}, {"activation"}):
         what = f"a dict of {sorted(map(str, given))}" if isinstance(given, Mapping) else shown(given)
         problem = ValueError if isinstance(given, Mapping) else TypeError
@@ -353,22 +367,25 @@ def _initial_state(
     return 0, latest_last * trials.size if len(latest_last) == 1 else latest_last
 
 
-def _membrane_state(given: Any, model: MembraneModel, n: int, trials: int) -> dict[str, NDArray[Any]]:
-    known = tuple(model.state())
-    if not isinstance(given, Mapping):
-        raise TypeError(f"initial_state must be a dataset or a dict of values of {known}, got {shown(given)}")
+def membrane_state(
+    name: str, given: Mapping[str, ArrayLike], model: MembraneModel, n: int, trials: int
+) -> dict[str, NDArray[Any]]:
+    """Values of state variables and of ``refractory`` as (trial or 1, neuron), or the error that names the bad one."""
+    known = (*model.state(), "refractory")
     found: dict[str, NDArray[Any]] = {}
-    for name, values in given.items():
-        if name not in known:
-            raise ValueError(f"initial_state must hold values of {known}, got {name!r}")
-        array = numbers(f"initial_state[{name!r}]", values, each="neuron")
+    for key, values in given.items():
+        if key not in known:
+            raise ValueError(f"{name} must hold values of {known}, got {shown(key)}")
+        array = numbers(f"{name}[{key!r}]", values, "any" if key != "refractory" else "nonnegative", each="neuron")
         if array.shape not in ((), (n,), (1, n), (trials, n)):
             raise ValueError(
-                f"initial_state[{name!r}] must be one number or have shape ({n},) or ({trials}, {n}), got {array.shape}"
+                f"{name}[{key!r}] must be one number or have shape ({n},) or ({trials}, {n}), got {array.shape}"
             )
-        found[f"state.{name}"] = np.array(np.broadcast_to(array, (n,) if array.ndim < 2 else array.shape)).reshape(
-            -1, n
-        )
+        if key == "refractory" and not (np.all(array % 1 == 0) and array.max() < MOST_REFRACTORY):
+            raise ValueError(
+                f"{name}['refractory'] must be whole numbers of steps below 2**30, got {shown(np.asarray(values))}"
+            )
+        found[key] = np.array(np.broadcast_to(array, (n,) if array.ndim < 2 else array.shape)).reshape(-1, n)
     return found
 
 

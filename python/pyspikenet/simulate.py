@@ -75,7 +75,8 @@ def simulate(
         A dataset of the same model and network to go on from: time continues, and both runs together are the run in
         one piece. Or ``{"spikes": array (lag, neuron)}``, spike counts before t = 0 with the latest step first; or, for
         the activation models, ``{"activation": array (neuron,) or (trial, neuron)}``; or, for membrane models, values
-        of state variables by name, one number, or shape (neuron,) or (trial, neuron). Default: nothing happened before.
+        of state variables by name, one number, or shape (neuron,) or (trial, neuron), and ``"refractory"``, for how
+        many steps a neuron stays so. Default: nothing happened before.
     dtype : {"float64", "float32"}
         Precision of the simulation.
     threads : int, optional

@@ -14,6 +14,7 @@ const NEXT_SESSION = Ref(1)
 - `advance`: `session`, `steps`; returns the spikes of these steps and what else is recorded; with `state` = true also the
   state after them, as arrays whose names begin with `state.`.
 - `state`: the state between two steps, and mean rates where asked for.
+- `run`: a short run in one call: what `open`, `advance` by `steps` with `state` = true, and `close` do.
 - `close`: forgets the session; with `collect` = true its memory is given back at once.
 Every inconsistency is a `SpikeCoreError`; it ends that call and, in `advance`, that session, never another one.
 """
@@ -124,5 +125,15 @@ function close_session(params, arrays)
     return Dict{String,Any}(), NOTHING
 end
 
-const METHODS = Dict{String,Function}("info" => info, "echo" => echo, "open" => open_session,
+function short_run(params, arrays)
+    steps = required(params, "steps", Int)
+    id = open_session(params, arrays)[1]["session"]
+    try
+        return advance_session(Dict{String,Any}("session" => id, "steps" => steps, "state" => true), arrays)
+    finally
+        delete!(SESSIONS, id)
+    end
+end
+
+const METHODS = Dict{String,Function}("info" => info, "echo" => echo, "open" => open_session, "run" => short_run,
                                       "advance" => advance_session, "state" => session_state, "close" => close_session)

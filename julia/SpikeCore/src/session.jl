@@ -122,7 +122,7 @@ end
 """
 `rest`: nothing happened before. `random`: half of the neurons, drawn, fired in the step before the first. `saved`: what
 `state_arrays` gave. `activation`: given synaptic activations, one per neuron [and trial]. `given`: values of some variables
-of a membrane, one per neuron [and trial].
+of a membrane, and `refractory`, steps for which it stays so, one per neuron [and trial].
 """
 function set_initial_state!(setup::Setup{T}, kind::String, arrays) where {T}
     if kind == "saved"
@@ -150,13 +150,16 @@ function set_initial_state!(setup::Setup{T}, kind::String, arrays) where {T}
             end
         end
     elseif kind == "given"
+        is_membrane(setup.blueprint) || fail("only membrane models have variables whose values can be given")
         for (name, x) in arrays
             k = findfirst(==(name), setup.blueprint.variables)
-            k === nothing && fail("the model has no variable ", name, ", only ", join(setup.blueprint.variables, ", "))
+            k === nothing && name != "refractory" &&
+                fail("the model has no variable ", name, ", only ", join(setup.blueprint.variables, ", "), ", refractory")
             (size(x, 1) == setup.n && size(x, 2) in (1, length(setup.trials))) ||
                 fail(name, " must have one value per neuron [and trial]")
             for trial in setup.trials
-                trial.state[k] .= x[:, size(x, 2) == 1 ? 1 : trial.column]
+                values = x[:, size(x, 2) == 1 ? 1 : trial.column]
+                k === nothing ? trial.free .= trial.step .+ Int32.(values) : trial.state[k] .= values
             end
         end
     elseif kind != "rest"

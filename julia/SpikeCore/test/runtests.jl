@@ -5,7 +5,7 @@ using SpikeCore
 const S = SpikeCore
 
 const FILES = ["philox", "elementary", "emission", "expression", "connectivity", "kernels", "stimulus", "simulate",
-               "service", "hygiene"]
+               "service", "discrete", "hygiene"]
 
 @testset "SpikeCore" begin
     for name in FILES
