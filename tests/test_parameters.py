@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyspikenet as psn
-from pyspikenet import analysis, plot
+from pyspikenet import analysis, encode, plot
 from pyspikenet.accessor import SpikeAccessor
 from pyspikenet.parameters import RANGES, Parameters, number, numbers, steps, whole_number
 
@@ -148,7 +148,7 @@ def public_functions() -> Iterator[tuple[str, Any]]:
         for name, x in inspect.getmembers(cls, lambda x: inspect.isfunction(x) or inspect.ismethod(x)):
             if not name.startswith("_") and name not in INTERNAL:
                 yield f"{cls.__name__}.{name}", x
-    for module in (analysis, plot):
+    for module in (analysis, encode, plot):
         for name, x in inspect.getmembers(module, inspect.isfunction):
             if not name.startswith("_") and x.__module__ == module.__name__:
                 yield f"{module.__name__}.{name}", x
@@ -184,7 +184,7 @@ def test_arguments_of_one_name_mean_one_thing() -> None:
     # Edge attributes of a graph are named, and every constructor takes its own kind of matrix.
     meant = {("weight", "Network.from_networkx"), ("delay", "Network.from_networkx"), ("weights", "Network.from_scipy")}
     meant |= {("trials", "tune"), ("weight", "Network.random"), ("initial_state", "drive")}
-    meant |= {("labels", "Network.with_labels")}
+    meant |= {("labels", "Network.with_labels"), ("spikes", "pyspikenet.encode.spike_latency")}
     seen: dict[str, dict[str, str]] = {}
     for name, function in FUNCTIONS.items():
         for p in inspect.signature(function).parameters.values():

@@ -11,6 +11,7 @@ is in use.
 
 from typing import TYPE_CHECKING, Any
 
+from . import encode
 from ._version import __version__
 from .cells import lift, step
 from .engine import EngineError, JuliaError, configure, info
@@ -114,6 +115,7 @@ __all__ = [
     "analysis",
     "configure",
     "drive",
+    "encode",
     "info",
     "lift",
     "load",
