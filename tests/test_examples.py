@@ -121,6 +121,28 @@ def test_own_cascade(tmp_path: Path) -> None:
     assert_picture(tmp_path / "out" / "own_cascade.png")
 
 
+def test_course_cells(tmp_path: Path) -> None:
+    printed = example("course_cells.py", tmp_path)
+    omega = 2 * np.pi / 100  # per step
+    box = 0.1 / abs(1 - 0.9 * np.exp(-1j * omega))
+    current = 1 / abs(1 - 0.8 * np.exp(-1j * omega))
+    assert numbers("LIBox +passes a sine of 10 Hz with gain # and", printed)[0] == pytest.approx(box, rel=0.01)
+    assert numbers("LI +passes a sine of 10 Hz with gain # and", printed)[0] == pytest.approx(box * current, rel=0.01)
+    gains = numbers("2 ms #, 5 ms #, 10 ms #, 20 ms #, 50 ms #", printed)
+    closed = 1 / np.array([2.0, 5.0, 10.0, 20.0, 50.0])
+    expected = closed / abs(1 - (1 - closed) * np.exp(-1j * omega))
+    assert gains == pytest.approx(expected, rel=0.03)
+    low, middle, high = (numbers(rf"LIFCurrent, v_th = {th}: # spikes", printed)[0] for th in ("0.5", "1.0", "1.5"))
+    assert low > middle > high > 0
+    assert 0 < numbers("LSNN, adaptive threshold b: # spikes", printed)[0] < low
+    assert numbers("speed of the bar from the surface of LIBox: # pixels/ms", printed)[0] == pytest.approx(
+        0.25, rel=0.05
+    )
+    assert "event by event: the same surface, 0 spikes" in printed
+    for name in ("course_filters", "course_spikes", "course_time_surface"):
+        assert_picture(tmp_path / "out" / f"{name}.png")
+
+
 def test_readme(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
