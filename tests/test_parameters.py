@@ -144,7 +144,14 @@ def public_functions() -> Iterator[tuple[str, Any]]:
         x = getattr(psn, name)
         if inspect.isfunction(x):
             yield name, x
-    for cls in (psn.Network, SpikeAccessor, psn.BernoulliGLM, psn.RaisedCosineKernel, psn.ConstantStimulus):
+    for cls in (
+        psn.Network,
+        SpikeAccessor,
+        psn.BernoulliGLM,
+        psn.RaisedCosineKernel,
+        psn.ConstantStimulus,
+        psn.Izhikevich,
+    ):
         for name, x in inspect.getmembers(cls, lambda x: inspect.isfunction(x) or inspect.ismethod(x)):
             if not name.startswith("_") and name not in INTERNAL:
                 yield f"{cls.__name__}.{name}", x
@@ -155,7 +162,18 @@ def public_functions() -> Iterator[tuple[str, Any]]:
 
 
 # What the parts of the package tell each other.
-INTERNAL = {"to_wire", "check_size", "check_dt", "channels", "memory_steps", "length", "parts", "recordable"}
+INTERNAL = {
+    "to_wire",
+    "check_size",
+    "check_dt",
+    "channels",
+    "memory_steps",
+    "length",
+    "parts",
+    "recordable",
+    "all_receptors",
+    "state",
+}
 FUNCTIONS = dict(public_functions())
 
 

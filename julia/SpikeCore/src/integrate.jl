@@ -5,6 +5,7 @@ struct Euler end
 struct ExponentialEuler end
 struct RK2 end
 struct RK4 end
+struct SemiImplicitEuler end
 struct Discrete end
 
 """
@@ -61,6 +62,15 @@ end
     return map((a, p, q, r, s) -> muladd(dt / 6, p + 2 * (q + r) + s, a), y, k1, k2, k3, k4)
 end
 
+# One variable after the other, each from the new values of those before it.
+@inline move(::SemiImplicitEuler, cell, y, input, active, dt) = move_in_turn(cell, y, input, active, dt, Val(1))
+
+@inline function move_in_turn(cell, y::NTuple{K,T}, input, active, dt, ::Val{k}) where {K,T,k}
+    new = muladd(dt, rates(cell, y, input, active)[k], y[k])
+    moved = ntuple(j -> j == k ? new : y[j], Val(K))
+    return k == K ? moved : move_in_turn(cell, moved, input, active, dt, Val(k + 1))
+end
+
 # Each equation is linearised in its own variable: x <- x + dt f (exp(z) - 1) / z with z = dt df/dx. Where f is linear in x,
 # as in Hodgkin-Huxley models, this is the exact solution with all other variables held.
 @inline function move(::ExponentialEuler, cell, y::NTuple{K,T}, input, active, dt) where {K,T}
@@ -111,7 +121,8 @@ end
 
 # ---- choosing a method ------------------------------------------------------------------------------------------------
 
-const SCHEMES = Dict{String,Any}("euler" => Euler(), "exponential_euler" => ExponentialEuler(), "rk2" => RK2(), "rk4" => RK4())
+const SCHEMES = Dict{String,Any}("euler" => Euler(), "exponential_euler" => ExponentialEuler(), "rk2" => RK2(), "rk4" => RK4(),
+                                 "semi_implicit_euler" => SemiImplicitEuler())
 
 "The scheme `method` for a membrane and its receptors (Float64) with steps of `dt` ms."
 function scheme(method::String, membrane::M, receptors::R, dt::Float64) where {M,R<:Tuple}

@@ -1,5 +1,6 @@
 """AdEx."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..parameters import parameterised, quantity
@@ -12,10 +13,12 @@ from .membrane import (
     receptors_option,
     refractory_quantity,
 )
+from .membrane_presets import ADEX
+from .presets import Preset, WithPresets
 
 
 @parameterised
-class AdEx(MembraneModel):
+class AdEx(WithPresets, MembraneModel):
     r"""Adaptive exponential integrate-and-fire neuron (Brette and Gerstner 2005, doi 10.1152/jn.00686.2005).
 
     .. math::
@@ -29,13 +32,14 @@ class AdEx(MembraneModel):
     Notes
     -----
     Default dt: 0.1 ms. At rest v = E_L and w = 0. State: v, w, and g of each receptor. V_cut = V_T + 5 D_T with the
-    default values.
+    default values. :meth:`presets`: the firing patterns of Naud et al. 2008, doi 10.1007/s00422-008-0264-7.
     """
 
     variables: ClassVar[dict[str, tuple[str, str]]] = {
         "v": ("mV", "membrane potential"),
         "w": ("pA", "adaptation current"),
     }
+    PRESETS: ClassVar[Mapping[str, Preset]] = ADEX
     default_receptors: ClassVar[dict[str, Receptor]] = EXCITATION_AND_INHIBITION
 
     C: float = quantity(default=281.0, unit="pF", description="capacitance", range="positive", varies=True)

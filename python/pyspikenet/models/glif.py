@@ -1,5 +1,6 @@
 """GLIF."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..parameters import parameterised, quantity
@@ -12,6 +13,8 @@ from .membrane import (
     method_option,
     receptors_option,
 )
+from .membrane_presets import GLIF_LEVELS
+from .presets import Preset, WithPresets
 
 
 def _factor(default: float, what: str) -> Any:
@@ -23,7 +26,7 @@ def _rate(default: float, what: str, range: str = "nonnegative") -> Any:
 
 
 @parameterised
-class GLIF(MembraneModel):
+class GLIF(WithPresets, MembraneModel):
     r"""Generalised leaky integrate-and-fire neuron of the Allen Institute.
 
     Teeter et al. 2018, doi 10.1038/s41467-017-02717-4:
@@ -62,7 +65,7 @@ class GLIF(MembraneModel):
     theta_v, and g of each receptor. The paper writes :math:`-\delta V` for :math:`v_{add}`. If the reset leaves v above
     the threshold, the neuron fires for ever, as soon as it is not refractory. Default parameters: level 5 of cell
     490626718 of the Allen Cell Types Database, a neuron of mouse visual cortex, rounded as they are in NEST's
-    ``glif_psc``.
+    ``glif_psc``; :meth:`presets` are the five levels with these parameters, though the paper fits each level anew.
     """
 
     variables: ClassVar[dict[str, tuple[str, str]]] = {
@@ -73,6 +76,7 @@ class GLIF(MembraneModel):
         "theta_v": ("mV", "voltage-dependent part of the threshold"),
     }
     methods: ClassVar[tuple[str, ...]] = METHODS
+    PRESETS: ClassVar[Mapping[str, Preset]] = GLIF_LEVELS
     default_receptors: ClassVar[dict[str, Receptor]] = CURRENTS_OF_EXCITATION_AND_INHIBITION
 
     C: float = quantity(default=58.72, unit="pF", description="capacitance", range="positive", varies=True)

@@ -1,14 +1,17 @@
 """Izhikevich."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..parameters import parameterised, quantity
 from ..receptors import PulseSynapse, Receptor
-from .membrane import MembraneModel, method_option, receptors_option, refractory_quantity
+from .izhikevich_presets import ABBREVIATIONS, IZHIKEVICH
+from .membrane import NONLINEAR_METHODS, MembraneModel, method_option, receptors_option, refractory_quantity
+from .presets import Preset, WithPresets
 
 
 @parameterised
-class Izhikevich(MembraneModel):
+class Izhikevich(WithPresets, MembraneModel):
     r"""Izhikevich's simple model (2003, doi 10.1109/TNN.2003.820440).
 
     .. math::
@@ -22,7 +25,10 @@ class Izhikevich(MembraneModel):
     Notes
     -----
     Default dt: 0.1 ms. The state begins at v = c, u = b c. By default a spike acts as a current of its weight for one
-    step, as in the paper (whose steps are 1 ms).
+    step, as in the paper (whose steps are 1 ms). :meth:`presets` names the seven cells of 2003 and the 20 behaviours of
+    2004. Method "semi_implicit_euler" computes v first and u from the new v, as Izhikevich's scripts do; bistability,
+    the depolarizing after-potential and inhibition-induced bursting look as published only this way at the published
+    steps.
     """
 
     variables: ClassVar[dict[str, tuple[str, str]]] = {
@@ -31,6 +37,9 @@ class Izhikevich(MembraneModel):
     }
     current_unit: ClassVar[str] = "1"
     conductance_unit: ClassVar[str] = "1/mV"
+    methods: ClassVar[tuple[str, ...]] = (*NONLINEAR_METHODS, "semi_implicit_euler")
+    PRESETS: ClassVar[Mapping[str, Preset]] = IZHIKEVICH
+    ABBREVIATIONS: ClassVar[Mapping[str, str]] = ABBREVIATIONS
     default_receptors: ClassVar[dict[str, Receptor]] = {"input": PulseSynapse()}
 
     a: float = quantity(default=0.02, unit="1/ms", description="rate of recovery", varies=True)
@@ -44,4 +53,4 @@ class Izhikevich(MembraneModel):
     k_u: float = quantity(default=1.0, description="factor of u in its own equation", varies=True)
     refractory_period: float = refractory_quantity()
     receptors: Any = receptors_option('{"input": PulseSynapse()}')
-    method: str = method_option("euler")
+    method: str = method_option("euler", (*NONLINEAR_METHODS, "semi_implicit_euler"))

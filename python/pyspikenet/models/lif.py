@@ -1,14 +1,17 @@
 """LIF."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..parameters import parameterised, quantity
 from ..receptors import ExponentialSynapse, Receptor
 from .membrane import METHODS, MembraneModel, method_option, receptors_option, refractory_quantity
+from .membrane_presets import LIF_CELLS
+from .presets import Preset, WithPresets
 
 
 @parameterised
-class LIF(MembraneModel):
+class LIF(WithPresets, MembraneModel):
     r"""Leaky integrate-and-fire neuron with current-based synapses.
 
     .. math::
@@ -21,12 +24,14 @@ class LIF(MembraneModel):
     Notes
     -----
     Default dt: 0.1 ms. By default integrated exactly (Rotter and Diesmann 1999, doi 10.1007/s004220050570), stimuli
-    held for a step. At rest v = E_L. State: v, and g of each receptor.
+    held for a step. At rest v = E_L. State: v, and g of each receptor. :meth:`presets`: cortical cells of Brunel and
+    Wang 2001, doi 10.1023/A:1011204814320.
     """
 
     variables: ClassVar[dict[str, tuple[str, str]]] = {"v": ("mV", "membrane potential")}
     current_unit: ClassVar[str] = "nA"
     conductance_unit: ClassVar[str] = "uS"
+    PRESETS: ClassVar[Mapping[str, Preset]] = LIF_CELLS
     methods: ClassVar[tuple[str, ...]] = METHODS
 
     tau_m: float = quantity(

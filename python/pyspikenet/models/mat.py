@@ -1,5 +1,6 @@
 """MAT."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..parameters import parameterised, quantity
@@ -12,10 +13,12 @@ from .membrane import (
     method_option,
     receptors_option,
 )
+from .membrane_presets import MAT_CELLS
+from .presets import Preset, WithPresets
 
 
 @parameterised
-class MAT(MembraneModel):
+class MAT(WithPresets, MembraneModel):
     r"""Multi-timescale adaptive threshold (Kobayashi, Tsubo and Shinomoto 2009, doi 10.3389/neuro.10.009.2009).
 
     .. math::
@@ -31,7 +34,7 @@ class MAT(MembraneModel):
     -----
     Default dt: 0.1 ms. Integrated exactly by default. At rest v = E_L and theta = E_L + omega. State: v; theta_1 and
     theta_2, the two sums of exponentials, which make ``theta = E_L + omega + theta_1 + theta_2``; g of each receptor.
-    Default parameters: regular spiking.
+    Default parameters: regular spiking; :meth:`presets`: the four cells of the paper's figure 5.
     """
 
     variables: ClassVar[dict[str, tuple[str, str]]] = {
@@ -42,6 +45,7 @@ class MAT(MembraneModel):
     current_unit: ClassVar[str] = "nA"
     conductance_unit: ClassVar[str] = "uS"
     methods: ClassVar[tuple[str, ...]] = METHODS
+    PRESETS: ClassVar[Mapping[str, Preset]] = MAT_CELLS
     default_receptors: ClassVar[dict[str, Receptor]] = CURRENTS_OF_EXCITATION_AND_INHIBITION
 
     tau_m: float = quantity(default=5.0, unit="ms", description="membrane time constant", range="positive", varies=True)
