@@ -6,8 +6,6 @@ the only file that knows that it is being called from another language.
 """
 module SpikeCore
 
-import LinearAlgebra
-
 include("error.jl")
 include("elementary.jl")
 include("dual.jl")

@@ -26,6 +26,8 @@ struct Cell{S,M,R<:Tuple}
     receptors::R
 end
 
+n_states(::Type{Cell{S,M,R}}) where {S,M,R} = n_variables(M) + count_states(R)
+
 # A loop over a tuple of numbers that LLVM can unroll.
 @inline dot(a::Tuple{}, b::Tuple{}) = 0
 @inline dot(a::Tuple{Any}, b::Tuple{Any}) = a[1] * b[1]
@@ -126,37 +128,110 @@ const SCHEMES = Dict{String,Any}("euler" => Euler(), "exponential_euler" => Expo
 
 "The scheme `method` for a membrane and its receptors (Float64) with steps of `dt` ms."
 function scheme(method::String, membrane::M, receptors::R, dt::Float64) where {M,R<:Tuple}
-    method == "exact" && return exact(membrane, receptors, dt)
+    # Called at run time, so that it is compiled for the models that need it only.
+    method == "exact" && return Base.invokelatest(exact, Cell(Euler(), membrane, receptors), dt)
     haskey(SCHEMES, method) || fail("method must be exact, ", join(sort!(collect(keys(SCHEMES))), ", "), ", got ", method)
     return SCHEMES[method]
 end
 
-function exact(membrane::M, receptors::R, dt::Float64) where {M,R<:Tuple}
-    m = n_variables(M)
-    K = m + count_states(R)
-    cell = Cell(Euler(), membrane, receptors)
+# What follows runs once when a model is made. It is written for quick compilation: plain loops, and nothing specialised.
+
+"Rates of change of variables `y` at current `I`, without noise."
+function rates_at(@nospecialize(cell), y::Vector{Float64}, I::Float64)
+    noise = Any[0.0 for _ in 1:n_noises(typeof(cell.membrane))]
+    values = Base.invokelatest(rates, cell, (y...,), (I=I, xi=(noise...,), t=0.0), 1.0)
+    return Float64[x for x in values]
+end
+
+function exact(@nospecialize(cell), dt::Float64)
+    receptors = Any[r for r in cell.receptors]
+    m = n_variables(typeof(cell.membrane))::Int
+    K = n_states(typeof(cell))::Int
     # The equations are dy/dt = A y + b + c I: their coefficients are differences of rates, exact for linear ones.
-    f(y, I) = collect(Float64, rates(cell, Tuple(y), (I=I, xi=ntuple(_ -> 0.0, n_noises(M)), t=0.0), 1.0))
-    b = f(zeros(K), 0.0)
     A = zeros(K + 2, K + 2)
+    constant, unit = rates_at(cell, zeros(K), 0.0), rates_at(cell, zeros(K), 1.0)
     for j in 1:K
         e = zeros(K)
         e[j] = 1.0
-        A[1:K, j] = f(e, 0.0) - b
+        column = rates_at(cell, e, 0.0)
+        for i in 1:K
+            A[i, j] = (column[i] - constant[i]) * dt
+        end
     end
-    A[1:K, K+1] = b
-    A[1:K, K+2] = f(zeros(K), 1.0) - b
-    probe = [0.7 + 0.31j for j in 1:K]
-    expected = A[1:K, 1:K] * probe + b + 0.9 * A[1:K, K+2]
-    isapprox(f(probe, 0.9), expected; rtol=1e-9, atol=1e-9) ||
-        fail("method = \"exact\" is for linear equations, and those of ", nameof(M), " are not linear here")
-    P = LinearAlgebra.exp!(A .* dt)
-    rows = ntuple(i -> ntuple(j -> P[i, j], K), m)
-    blocks, at = (), m
+    for i in 1:K
+        A[i, K+1], A[i, K+2] = constant[i] * dt, (unit[i] - constant[i]) * dt
+    end
+    check_linear(cell, A, K, dt)
+    P = matrix_exponential(A)
+    blocks, start = Any[], m
     for r in receptors
-        size, start = n_states(typeof(r)), at
-        blocks = (blocks..., ntuple(i -> ntuple(j -> P[start+i, start+j], size), size))
-        at += size
+        size = n_states(typeof(r))::Int
+        push!(blocks, tuple_of_rows(P, start, start, size, size))
+        start += size
     end
-    return Exact(rows, blocks, ntuple(i -> P[i, K+1], m), ntuple(i -> P[i, K+2], m))
+    column_of(j) = (Any[P[i, j] for i in 1:m]...,)
+    return Exact(tuple_of_rows(P, 0, 0, m, K), (blocks...,), column_of(K + 1), column_of(K + 2))
+end
+
+"""
+exp(A) by scaling and squaring of the Taylor series: A is halved until its norm is below 1/4, where 14 terms reach the last
+digit. Works for any kind of number.
+"""
+function matrix_exponential(A::Matrix{R}) where {R<:Real}
+    K = size(A, 1)
+    norm = 0.0
+    for i in 1:K
+        total = 0.0
+        for j in 1:K
+            total += abs(Float64(value(A[i, j])))
+        end
+        norm = max(norm, total)
+    end
+    isfinite(norm) || fail("the coefficients of the equations are not finite")
+    halvings = 0
+    while norm > 0.25
+        norm /= 2
+        halvings += 1
+    end
+    scale = 0.5^halvings
+    P, term = zeros(R, K, K), zeros(R, K, K)
+    for i in 1:K
+        P[i, i] = term[i, i] = one(R)
+    end
+    for order in 1:14
+        term = product(term, A, scale / order)
+        for k in 1:length(P)
+            P[k] += term[k]
+        end
+    end
+    for _ in 1:halvings
+        P = product(P, P, 1.0)
+    end
+    return P
+end
+
+function product(A::Matrix{R}, B::Matrix{R}, scale::Float64) where {R<:Real}
+    K = size(A, 1)
+    C = zeros(R, K, K)
+    for j in 1:K, k in 1:K, i in 1:K
+        C[i, j] += A[i, k] * B[k, j] * scale
+    end
+    return C
+end
+
+tuple_of_rows(P::Matrix{Float64}, row::Int, column::Int, rows::Int, columns::Int) =
+    (Any[(Any[P[row+i, column+j] for j in 1:columns]...,) for i in 1:rows]...,)
+
+function check_linear(@nospecialize(cell), A::Matrix{Float64}, K::Int, dt::Float64)
+    probe = Float64[0.7 + 0.31j for j in 1:K]
+    found = rates_at(cell, probe, 0.9)
+    for i in 1:K
+        expected = (A[i, K+1] + 0.9 * A[i, K+2]) / dt
+        for j in 1:K
+            expected += A[i, j] / dt * probe[j]
+        end
+        abs(found[i] - expected) <= 1e-9 * (1 + abs(expected)) ||
+            fail("method = \"exact\" is for linear equations, and those of ", nameof(typeof(cell.membrane)), " are not linear here")
+    end
+    return nothing
 end

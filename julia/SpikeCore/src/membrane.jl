@@ -54,6 +54,11 @@ end
 "The struct with these numbers."
 @generated unflat(::Type{M}, t::Tuple) where {M} = Expr(:block, Expr(:meta, :inline), rebuilt(M, :t, 1)[1])
 
+# `map` takes another, slow way for tuples of more than 15.
+@generated converted(::Type{T}, t::NTuple{N,Any}) where {T,N} = Expr(:tuple, [:(T(t[$k])) for k in 1:N]...)
+@generated elements(columns::NTuple{N,Vector}, i::Int) where {N} =
+    Expr(:block, Expr(:meta, :inline), Expr(:tuple, [:(@inbounds columns[$k][i]) for k in 1:N]...))
+
 "The type with `T` for every Float64."
 function retyped(::Type{M}, ::Type{T}) where {M,T}
     M === Float64 && return T
@@ -66,7 +71,7 @@ struct PerCell{C,D<:Tuple}
     columns::D
 end
 
-@inline at(p::PerCell{C}, i::Int) where {C} = unflat(C, map(c -> @inbounds(c[i]), p.columns))
+@inline at(p::PerCell{C}, i::Int) where {C} = unflat(C, elements(p.columns, i))
 
 const Cells = Union{Shared{<:Cell},PerCell{<:Cell}}
 cell_type(::Shared{C}) where {C} = C
@@ -89,39 +94,46 @@ function membrane_model!(name::String, ::Type{M}; make=(p, i) -> M{Float64}(map(
     return nothing
 end
 
-function build_cells(make, p::Parameters, ::Type{T}, dt) where {T}
+# Models are made by code that is compiled for none of them: `Any` and calls at run time keep the first run of each quick.
+
+function build_cells(@nospecialize(make), p::Parameters, ::Type{T}, dt::Float64) where {T}
+    made = Base.invokelatest(one_cell, make, p, 1, dt)
+    cell, given = made[1], made[2]::Vector{Any}
+    C = retyped(typeof(cell), T)
+    resting(i) = Base.invokelatest(rest, Base.invokelatest(make, p, i))
+    description = blueprint(T, C, p, given, resting)
+    isempty(p.arrays) && return Base.invokelatest(shared_cells, C, T, cell), description
+    return Base.invokelatest(different_cells, C, T, p, make, cell, dt), description
+end
+
+"The cell of neuron `i`, and its receptors as given."
+function one_cell(@nospecialize(make), p::Parameters, i::Int, dt::Float64)
+    membrane = make(p, i)
+    given = Any[given_receptor(p, j, i) for j in 1:length(p.numbers["receptors"])]
+    receptors = (filter(r -> r !== nothing, given)...,)
     method = p.numbers["method"]::String
-    n_receptors = length(p.numbers["receptors"])
-    function cell(i)
-        membrane = make(p, i)
-        given = Any[given_receptor(p, j, i) for j in 1:n_receptors]
-        receptors = Tuple(filter(r -> r !== nothing, given))
-        return Cell(method == "discrete" ? Discrete() : scheme(method, membrane, receptors, dt), membrane, receptors), given
-    end
-    first_cell, given = cell(1)
-    C = retyped(typeof(first_cell), T)
-    cells = isempty(p.arrays) ? Shared{C}(unflat(C, map(T, flat(first_cell)))) :
-            PerCell(C, T, p.n, first_cell, i -> first(cell(i)))
-    return cells, blueprint(T, C, p, given, i -> rest(make(p, i)))
+    return Any[Cell(method == "discrete" ? Discrete() : scheme(method, membrane, receptors, dt), membrane, receptors), given]
 end
 
-function PerCell(::Type{C}, ::Type{T}, n::Int, first_cell, cell) where {C,T}
-    columns = map(_ -> Vector{T}(undef, n), flat(first_cell))
-    fill_columns!(columns, 1, first_cell)
-    for i in 2:n
-        fill_columns!(columns, i, cell(i))
+shared_cells(::Type{C}, ::Type{T}, @nospecialize(cell)) where {C,T} = Shared{C}(unflat(C, converted(T, flat(cell))))
+
+function different_cells(::Type{C}, ::Type{T}, p::Parameters, @nospecialize(make), @nospecialize(first_cell), dt::Float64) where {C,T}
+    n_numbers = length(flat(first_cell))
+    columns = [Vector{T}(undef, p.n) for _ in 1:n_numbers]
+    for i in 1:p.n
+        fill_columns!(columns, i, flat(i == 1 ? first_cell : one_cell(make, p, i, dt)[1]))
     end
-    return PerCell{C,typeof(columns)}(columns)
+    return PerCell{C,NTuple{n_numbers,Vector{T}}}((columns...,))
 end
 
-function fill_columns!(columns, i::Int, cell)
-    for (column, x) in zip(columns, flat(cell))
+function fill_columns!(columns::Vector{Vector{T}}, i::Int, numbers) where {T}
+    for (column, x) in zip(columns, numbers)
         column[i] = x
     end
 end
 
 "What the loop needs to know of the state of a cell."
-function blueprint(::Type{T}, ::Type{C}, p::Parameters, given::Vector, resting) where {T,C}
+function blueprint(::Type{T}, @nospecialize(C), p::Parameters, given::Vector{Any}, @nospecialize(resting)) where {T}
     M = membrane_type(C)
     names, arrivals = String[string(v) for v in variables(M)], Int[]
     for (d, r) in zip(p.numbers["receptors"], given)
@@ -129,9 +141,13 @@ function blueprint(::Type{T}, ::Type{C}, p::Parameters, given::Vector, resting) 
         r === nothing || append!(names, variable_names(typeof(r), required(d, "name", String)))
     end
     append!(arrivals, own_arrivals(M))
-    start = isempty(p.arrays) ? repeat(collect(T, resting(1)), 1, p.n) : T[x for i in 1:p.n for x in resting(i)]
-    start = reshape(start, n_variables(M), p.n)
-    initial = [k <= n_variables(M) ? start[k, :] : zeros(T, p.n) for k in 1:length(names)]
+    initial = Vector{T}[zeros(T, p.n) for _ in names]
+    for i in 1:p.n
+        at_rest = isempty(p.arrays) && i > 1 ? nothing : resting(i)
+        for k in 1:n_variables(M)::Int
+            initial[k][i] = at_rest === nothing ? initial[k][1] : at_rest[k]
+        end
+    end
     return Blueprint{T}(Kernel{T}(PASS, 0, 0, 0, 0, T[]), T[1], T[], T[], 0.0, names, arrivals, initial, n_noises(M),
                         needs_random(M), graded(M))
 end

@@ -14,8 +14,6 @@ function membrane_step!(setup::Setup{T}, cells::Cells, trial::Trial{T}, part::Pa
     return nothing
 end
 
-n_states(::Type{Cell{S,M,R}}) where {S,M,R} = n_variables(M) + count_states(R)
-
 "The variables of all neurons as a tuple of vectors."
 @inline pieces(trial::Trial, ::Type{C}) where {C} = ntuple(k -> trial.state[k], Val(n_states(C)))
 

@@ -70,17 +70,17 @@ function Plastic(::Type{T}, n::Int, weight, pair, short_term) where {T}
                       zeros(T, traces), zeros(T, released), ones(T, released))
 end
 
-@inline power(x, exponent) = exponent == 0 ? one(x) : exponent == 1 ? x : x^exponent
+@inline soft_bound(x, exponent) = exponent == 0 ? one(x) : exponent == 1 ? x : x^exponent
 
 @inline function depressed(rule::PairRule{T}, weight::T, y::T, count) where {T}
     m = rule.polarity * weight
-    m += count * muladd(rule.pre_gain, y, rule.pre_offset) * power(m / rule.high, rule.exponent)
+    m += count * muladd(rule.pre_gain, y, rule.pre_offset) * soft_bound(m / rule.high, rule.exponent)
     return rule.polarity * min(max(m, rule.low), rule.high)
 end
 
 @inline function potentiated(rule::PairRule{T}, weight::T, x::T, count) where {T}
     m = rule.polarity * weight
-    m += count * rule.post_gain * x * power(1 - m / rule.high, rule.exponent)
+    m += count * rule.post_gain * x * soft_bound(1 - m / rule.high, rule.exponent)
     return rule.polarity * min(max(m, rule.low), rule.high)
 end
 
