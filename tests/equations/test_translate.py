@@ -111,8 +111,9 @@ def test_dimensionless_text():
     [
         ("dv/dt = I/C : mV", {"C": "1*pF"}, "pA"),
         ("dv/dt = -v/ms : mV", {}, None),
-        ("dv/dt = I/C : mV\nI : amp", {"C": "1*pF"}, "pA"),
-        ("dv/dt = I/c : mV\nI : uA/cm**2", {"c": "1*uF/cm**2"}, "pA/um**2"),
+        ("dv/dt = I/C : mV\nI : pamp", {"C": "1*pF"}, "pA"),
+        ("dv/dt = I/C : mV\nI : nA", {"C": "1*pF"}, "nA"),
+        ("dv/dt = I/c : mV\nI : uA/cm**2", {"c": "1*uF/cm**2"}, "uA/cm**2"),
         ("dv/dt = I/C : mV\nI : pA", {"C": "1*pF", "I": 3.0}, None),
         ("dv/dt = I/C : mV", {"C": "1*pF", "I": 3.0}, None),
         ("dv/dt = I/C : mV\nI = 3*pA : pA", {"C": "1*pF"}, None),
@@ -121,6 +122,15 @@ def test_dimensionless_text():
 )
 def test_external_current(text, parameters, current):
     assert translate(text, parameters=parameters).current == current
+
+
+def test_current_is_in_the_unit_that_is_declared():
+    system = translate("dv/dt = (I + x)/C : mV\nx = 2*I : nA\nI : nA", parameters={"C": "1*pF"})
+    assert system.derivatives == ("(((I * 1000.0) + x) / C)",)
+    assert system.definitions == (("x", "(2.0 * (I * 1000.0))"),)
+    assert translate("dv/dt = I/C : mV\nI : amp/cm**2", parameters={"C": "1*uF/cm**2"}).derivatives == (
+        "((I * 10000.0) / C)",
+    )
 
 
 def test_noise():

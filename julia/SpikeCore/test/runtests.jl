@@ -4,8 +4,8 @@ using Test
 using SpikeCore
 const S = SpikeCore
 
-const FILES = ["philox", "elementary", "emission", "expression", "connectivity", "kernels", "stimulus", "simulate",
-               "service", "discrete", "hygiene"]
+const FILES = ["philox", "elementary", "emission", "expression", "formula", "equations", "connectivity", "kernels",
+               "stimulus", "simulate", "service", "discrete", "hygiene"]
 
 @testset "SpikeCore" begin
     for name in FILES

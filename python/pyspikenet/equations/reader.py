@@ -11,7 +11,7 @@ from .linear import Parts, take_apart
 from .parse import Assignment, Statement, is_noise, read_assignments, read_statements, refuse_reserved, words
 from .source import Piece, Source
 from .system import Parameter, System, Values, Variable
-from .tree import Binary, Name, Node, names, plain, renamed, value
+from .tree import Binary, Name, Node, Number, names, plain, substituted, value
 from .units import CURRENT, NOISE, ONE, TIME, Dimension
 
 _KINDS = {"differential": "a variable", "subexpression": "a subexpression", "parameter": "the external current"}
@@ -44,6 +44,7 @@ class Reader:
     unitless: set[str] = field(default_factory=set)
     noises: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    instead: dict[str, Node] = field(default_factory=dict)
 
     # ---- names ----------------------------------------------------------------------------------------------------
 
@@ -193,7 +194,7 @@ class Reader:
     def after_step(self) -> Scope:
         """What threshold and reset may use: variables, parameters, and subexpressions of these."""
         reason = "it acts in differential equations only"
-        outside = {"t": reason, "I": reason} if "I" not in self.parameters and self.is_current() else {"t": reason}
+        outside = {"t": reason, "I": reason} if self.is_current() else {"t": reason}
         outside |= dict.fromkeys([*self.noises, "xi"], reason)
         for name, node in self.definitions.items():
             by = next((n.name for n in names(node) if n.name in outside), None)
@@ -202,8 +203,8 @@ class Reader:
         return self.scope({}, outside)
 
     def is_current(self) -> bool:
-        """Whether I is the external current, and not a name that the text defines."""
-        return not any(s.name == "I" and s.kind != "parameter" for s in self.statements)
+        """Whether I is the external current, and not a name that the text or the parameters define."""
+        return "I" not in self.parameters and not any(s.name == "I" and s.kind != "parameter" for s in self.statements)
 
     def threshold(self, source: Source) -> tuple[Node, str, Node]:
         left, operator, right = read_comparison(source.whole(), self.after_step())
@@ -247,7 +248,13 @@ class Reader:
             if name not in self.used:
                 raise ValueError(f"parameters[{name!r}] is used nowhere in the equations, threshold and reset")
         held = {s.name: s.held for s in self.statements}
-        current = self.is_current() and "I" not in self.parameters and "I" in self.used
+        self.instead = {name: Name(0, NOISE, number) for name, number in self.noises.items()}
+        current = str(self.dimensions["I"]) if self.is_current() and "I" in self.used else None
+        factor = self.factors.get("I", Fraction(1))
+        if current is not None and factor != 1:
+            current = next(s.unit.text for s in self.statements if s.name == "I")
+            given = Name(0, self.dimensions["I"], "I")
+            self.instead["I"] = Binary(0, given.dimension, "*", given, Number(0, ONE, factor))
         return System(
             variables=tuple(Variable(v, str(self.dimensions[v]), held[v]) for v in self.derivatives),
             definitions=tuple((name, self.text(node)) for name, node in self.definitions.items()),
@@ -259,8 +266,8 @@ class Reader:
             parameters=self.parameters,
             arrivals={str(k): str(v) for k, v in self.receptors.items()},
             initial=initial,
-            current=str(self.dimensions["I"]) if current else None,
+            current=current,
         )
 
     def text(self, node: Node) -> str:
-        return plain(renamed(node, self.noises))
+        return plain(substituted(node, self.instead))

@@ -93,17 +93,17 @@ def names(node: Node) -> Iterator[Name]:
         yield from names(child)
 
 
-def renamed(node: Node, new: Mapping[str, str]) -> Node:
-    """The expression with other names."""
+def substituted(node: Node, new: Mapping[str, Node]) -> Node:
+    """The expression with other expressions in place of some names."""
     match node:
         case Name(name=name):
-            return replace(node, name=new.get(name, name))
+            return new.get(name, node)
         case Negative(inner=inner):
-            return replace(node, inner=renamed(inner, new))
+            return replace(node, inner=substituted(inner, new))
         case Binary(left=left, right=right):
-            return replace(node, left=renamed(left, new), right=renamed(right, new))
+            return replace(node, left=substituted(left, new), right=substituted(right, new))
         case Call(arguments=arguments):
-            return replace(node, arguments=tuple(renamed(a, new) for a in arguments))
+            return replace(node, arguments=tuple(substituted(a, new) for a in arguments))
     return node
 
 

@@ -5,6 +5,7 @@ from .base import Model
 from .bernoulli_glm import BernoulliGLM
 from .cascade import Cascade
 from .coba_lif import CobaLIF
+from .equations import Equations
 from .gif import GIF
 from .glif import GLIF
 from .hodgkin_huxley import HodgkinHuxley
@@ -39,6 +40,7 @@ __all__ = [
     "BernoulliGLM",
     "Cascade",
     "CobaLIF",
+    "Equations",
     "HodgkinHuxley",
     "Izhikevich",
     "LIBox",
