@@ -51,7 +51,7 @@ def build(model: Model, network: Network, dt: float, plasticity: Any = None) -> 
         if name is not None and receptors[name].is_conductance:
             flipped = network.receptor is None and receptor == 1
             weight = np.asarray(-weight) if flipped else _conductances(weight, name)
-        own = {"offset": network.offset, "target": network.target, "weight": weight}
+        own: dict[str, NDArray[Any]] = {"offset": network.offset, "target": network.target, "weight": weight}
         if delays is not None:
             own["delay"] = delays
         if chosen is not None:

@@ -163,31 +163,38 @@ end
 
 function add_other_stimuli!(setup::Setup{T}, trial::Trial{T}, part::Part, step::Int) where {T}
     stimuli, range = setup.stimuli, part.range
-    # Where a stimulus goes: straight into the drive, into what its receptor adds to, or into its channel's filter.
-    place(channel) = channel == 0 ? (trial.drive, 0) :
-                     is_membrane(setup.blueprint) ? (trial.state[setup.blueprint.arrivals[channel]], 0) :
-                     (trial.channels[channel].ring, row(trial.channels[channel].ring, step))
-    if any(target -> target.channel != 0, stimuli.wave_targets)
-        for (w, target) in enumerate(stimuli.wave_targets)
-            target.channel == 0 && continue
-            value = trial.waves[step-trial.step+1, w]
-            value == 0 || add_wave!(place(target.channel)..., target, value, range)
-        end
+    for (w, target) in enumerate(stimuli.wave_targets)
+        target.channel == 0 && continue
+        value = trial.waves[step-trial.step+1, w]
+        value == 0 || arrive!(add_wave!, setup, trial, target.channel, step, target, value, range)
     end
     for s in stimuli.tables
-        add_table!(place(s.target.channel)..., s, step, trial.column, range)
+        arrive!(add_table!, setup, trial, s.target.channel, step, s, step, trial.column, range)
     end
     for s in stimuli.spikes
-        add_spikes!(place(s.channel)..., s, step, range)
+        arrive!(add_spikes!, setup, trial, s.channel, step, s, step, range)
     end
     for s in stimuli.poisson
-        add_poisson!(place(s.target.channel)..., s, setup.seed, trial.id, step, range)
+        arrive!(add_poisson!, setup, trial, s.target.channel, step, s, setup.seed, trial.id, step, range)
     end
     for (x, s) in zip(trial.noises, stimuli.noises)
-        add_noise!(place(s.target.channel)..., s, x, setup.seed, trial.id, step, range)
+        arrive!(add_noise!, setup, trial, s.target.channel, step, s, x, setup.seed, trial.id, step, range)
     end
     for filter in trial.channels
         apply!(trial.drive, filter, unit_gain(T), step, range)
+    end
+    return nothing
+end
+
+"Lets a stimulus add where it goes: to the drive, to what its receptor adds to, or into its channel's filter."
+@inline function arrive!(add!::F, setup::Setup, trial::Trial, channel::Int, step::Int, what...) where {F}
+    if channel == 0
+        add!(trial.drive, 0, what...)
+    elseif is_membrane(setup.blueprint)
+        add!(trial.state[setup.blueprint.arrivals[channel]], 0, what...)
+    else
+        ring = trial.channels[channel].ring
+        add!(ring, row(ring, step), what...)
     end
     return nothing
 end

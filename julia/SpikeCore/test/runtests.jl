@@ -5,7 +5,7 @@ using SpikeCore
 const S = SpikeCore
 
 const FILES = ["philox", "elementary", "emission", "expression", "formula", "equations", "connectivity", "kernels",
-               "stimulus", "simulate", "service", "discrete", "hygiene"]
+               "stimulus", "simulate", "dual", "integrate", "membrane", "service", "discrete", "hygiene"]
 
 @testset "SpikeCore" begin
     for name in FILES
