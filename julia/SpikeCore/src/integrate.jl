@@ -117,7 +117,8 @@ end
 "All variables of a cell one step later, before threshold and reset."
 @inline function advance(cell::Cell{S,M,R}, y::Tuple, input, active, dt) where {S,M,R}
     size = Val(n_variables(M))
-    moved = move(cell.scheme, cell, y, input, active, dt)
+    begun = has_jumps(R) ? (muladd(active, jumps(cell.receptors, rest_of(y, size)), y[1]), Base.tail(y)...) : y
+    moved = move(cell.scheme, cell, begun, input, active, dt)
     return (first_of(moved, size)..., settle_all(cell.receptors, rest_of(moved, size))...)
 end
 

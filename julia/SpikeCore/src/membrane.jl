@@ -25,7 +25,7 @@ needs_random(::Type{<:Membrane}) = false
 graded(::Type{<:Membrane}) = 0
 refractory(m::Membrane) = m.refractory_period
 "How many steps after a spike the neuron may spike again."
-refractory_steps(m::Membrane, dt) = max(1, round(Int, refractory(m) / dt))
+refractory_steps(m::Membrane, dt) = max(1, round(Int, min(refractory(m) / dt, typemax(Int32))))
 @inline fire(m::Membrane, y, u, dt) = activity(m, y) >= 0
 
 # ---- structs of numbers as tuples of numbers --------------------------------------------------------------------------

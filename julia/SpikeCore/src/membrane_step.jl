@@ -8,7 +8,10 @@ function membrane_step!(setup::Setup{T}, cells::Cells, trial::Trial{T}, part::Pa
     n_noises(M) > 0 && draw_noise!(setup, trial, part, now)
     state = pieces(trial, C)
     good = membrane_sweep!(trial, part, cells, setup.dt, now, state)
-    good || note_failure!(part, state, now)
+    if !good && note_failure!(part, state, now)
+        part.n_spiking[8((now&1)+1)] = 0    # the state stays as it is, for the error that will show it
+        return nothing
+    end
     collect_membrane_spikes!(part, trial, cells, setup.dt, now, state)
     graded(M) == 0 || copyto!(trial.graded[(now&1)+1], first(part.range), state[graded(M)], first(part.range), length(part.range))
     return nothing
@@ -68,7 +71,7 @@ function collect_membrane_spikes!(part::Part, trial::Trial{T}, cells::P, dt::T, 
                 @inbounds counts[m] = 1
                 membrane = at(cells, i).membrane
                 store!(state, reset(membrane, load(state, i)), i)
-                @inbounds free[i] = (now + refractory_steps(membrane, dt)) % Int32
+                @inbounds free[i] = min(now + refractory_steps(membrane, dt), typemax(Int32)) % Int32
             end
         end
     end
@@ -92,17 +95,20 @@ function draw_noise!(setup::Setup{T}, trial::Trial{T}, part::Part, now::Int) whe
     return nothing
 end
 
+"Whether a variable of one of the part's neurons is not finite; then it is kept which neuron that is."
 function note_failure!(part::Part, state::Tuple, now::Int)
     for i in part.range, k in 1:length(state)
-        isfinite(state[k][i]) || (part.failure = (i, now); return nothing)
+        isfinite(state[k][i]) || (part.failure = (i, now); return true)
     end
-    return nothing
+    return false
 end
 
 function check_part(run::Run{T,W,P}, trial::Trial, part::Part) where {T,W,P<:Cells}
     part.failure == (0, 0) && return nothing
     i, step = part.failure
-    found = [string(name, " = ", x[i]) for (name, x) in zip(run.setup.blueprint.variables, trial.state)]
-    fail("the state of neuron ", i - 1, " is no longer finite in step ", step, " (trial ", trial.id, "): ",
-         join(found, ", "), "; its input is ", trial.drive[i], ". A smaller dt, or another method, may help")
+    values = [(name, x[i]) for (name, x) in zip(run.setup.blueprint.variables, trial.state)]
+    first_bad = first(name for (name, x) in values if !isfinite(x))
+    fail(first_bad, " of neuron ", i - 1, " is no longer finite in step ", step, " (t = ", round((step + 1) * run.setup.dt; digits=6),
+         " ms, trial ", trial.id, "): ", join([string(name, " = ", x) for (name, x) in values], ", "), "; its input is ",
+         trial.drive[i], ". A smaller dt, or another method, may help")
 end

@@ -1,7 +1,7 @@
 # Receptors: what a spike that arrives at a membrane turns into. All synapses of a receptor share its time course, so it
 # is a state of the postsynaptic neuron: a spike adds its weight to one variable, and the rest follows from there.
 #
-#     delta                v jumps by the weight
+#     delta                v jumps by the weight s at the begin of a step, unless it is held; then s = 0
 #     pulse                I = s during one step, then s = 0
 #     exponential          ds/dt = -s / tau
 #     double exponential   ds/dt = -s / tau_decay + peak x,  dx/dt = -x / tau_rise;  peak: the largest s after weight 1 is 1
@@ -11,6 +11,8 @@
 
 "A receptor of conductances (`G` = true) or currents."
 abstract type Receptor{G} end
+
+struct DeltaSynapse <: Receptor{false} end
 
 struct PulseSynapse{G,T} <: Receptor{G}
     reversal::T
@@ -28,26 +30,28 @@ struct DoubleExponentialSynapse{G,T} <: Receptor{G}
     reversal::T
 end
 
-n_states(::Type{<:Union{PulseSynapse,ExponentialSynapse}}) = 1
+n_states(::Type{<:Union{DeltaSynapse,PulseSynapse,ExponentialSynapse}}) = 1
 n_states(::Type{<:DoubleExponentialSynapse}) = 2
 
 "Which of the receptor's variables a spike adds to."
-arrival(::Type{<:Union{PulseSynapse,ExponentialSynapse}}) = 1
+arrival(::Type{<:Union{DeltaSynapse,PulseSynapse,ExponentialSynapse}}) = 1
 arrival(::Type{<:DoubleExponentialSynapse}) = 2
 
+variable_names(::Type{DeltaSynapse}, name) = [string("jump_", name)]
 variable_names(::Type{<:Union{PulseSynapse,ExponentialSynapse}}, name) = [string("g_", name)]
 variable_names(::Type{<:DoubleExponentialSynapse}, name) = [string("g_", name), string("x_", name)]
 
 @inline current(r::Receptor{false}, s, v) = s[1]
+@inline current(r::DeltaSynapse, s, v) = zero(v)
 @inline current(r::Receptor{true}, s, v) = s[1] * (r.reversal - v)
 
-@inline rates(r::PulseSynapse, s) = (zero(s[1]),)
+@inline rates(r::Union{DeltaSynapse,PulseSynapse}, s) = (zero(s[1]),)
 @inline rates(r::ExponentialSynapse, s) = (-s[1] / r.tau,)
 @inline rates(r::DoubleExponentialSynapse, s) = (r.peak * s[2] - s[1] / r.tau_decay, -s[2] / r.tau_rise)
 
-"The receptor's state at the end of a step: a pulse is over."
+"The receptor's state at the end of a step: a pulse or a jump is over."
 @inline settle(r::Receptor, s) = s
-@inline settle(r::PulseSynapse, s) = (zero(s[1]),)
+@inline settle(r::Union{DeltaSynapse,PulseSynapse}, s) = (zero(s[1]),)
 
 "1 / the largest s that x = 1 leads to, for ds/dt = x - s / decay and dx/dt = -x / rise."
 function peak_gain(rise::Float64, decay::Float64)
@@ -81,15 +85,25 @@ end
     return (settle(r, first_of(s, size))..., settle_all(Base.tail(receptors), rest_of(s, size))...)
 end
 
+@generated has_jumps(::Type{R}) where {R<:Tuple} = any(r -> r === DeltaSynapse, R.parameters)
+
+"By how much the membrane potential jumps."
+@inline jumps(::Tuple{}, s::Tuple{}) = false
+@inline function jumps(receptors::Tuple, s::Tuple)
+    r = receptors[1]
+    others = jumps(Base.tail(receptors), rest_of(s, Val(n_states(typeof(r)))))
+    return r isa DeltaSynapse ? s[1] + others : others
+end
+
 # ---- from parameters ----------------------------------------------------------------------------------------------------
 
-"Receptor `j` of neuron `i` as the caller described it; `nothing` for a delta synapse, which needs none."
+"Receptor `j` of neuron `i` as the caller described it."
 function given_receptor(p::Parameters, j::Int, i::Int)
     d = p.numbers["receptors"][j]
     kind, G = required(d, "kind", String), required(d, "conductance", Bool)
     of(name) = value(p, string("receptor.", j, ".", name), i)
     reversal = G ? of("reversal") : 0.0
-    kind == "delta" && return nothing
+    kind == "delta" && return DeltaSynapse()
     kind == "pulse" && return PulseSynapse{G,Float64}(reversal)
     kind == "exponential" && return ExponentialSynapse{G,Float64}(of("tau"), reversal)
     kind == "double_exponential" || fail("unknown receptor ", kind)
