@@ -148,6 +148,20 @@ class SpikeAccessor:
 
         return plot.rates(self._ds, **kwargs)
 
+    def plot_traces(self, variable: str = "v", **kwargs: Any) -> "Axes":
+        """See :func:`pyspikenet.plot.traces`.
+
+        Parameters
+        ----------
+        variable : str, default "v"
+            Name of a variable that was recorded.
+        **kwargs
+            Passed on.
+        """
+        from . import plot
+
+        return plot.traces(self._ds, variable, **kwargs)
+
     def plot_psth(self, bin: float, **kwargs: Any) -> "Axes":
         """See :func:`pyspikenet.plot.psth`.
 

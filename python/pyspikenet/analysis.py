@@ -7,6 +7,8 @@ import numpy as np
 import xarray
 from numpy.typing import NDArray
 
+from .excitability import fi_curve as fi_curve
+from .excitability import vector_field as vector_field
 from .parameters import number
 from .synapses import neuron_indices
 

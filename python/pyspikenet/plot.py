@@ -6,34 +6,13 @@ import numpy as np
 import xarray
 
 from . import analysis
+from .axes import COLORS, groups_of, new_axes, tidy
+from .plot_membrane import fi_curve, phase_plane, traces, weights_distribution
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .network import Network
-
-COLORS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e5ea2", "#d68910", "#16a085", "#7f8c8d")
-
-
-def _axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=size, layout="constrained")[1]
-
-
-def _tidy(ax: "Axes") -> "Axes":
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
-
-
-def _groups(dataset: xarray.Dataset) -> dict[str, Any]:
-    return {
-        str(name).removeprefix("group_"): x.values
-        for name, x in dataset.coords.items()
-        if str(name).startswith("group_")
-    }
 
 
 def raster(
@@ -59,11 +38,11 @@ def raster(
     ax : matplotlib Axes, optional
         Where to draw; default a new figure.
     """
-    ax = _axes(ax, (8, 4.5))
+    ax = new_axes(ax, (8, 4.5))
     trains = analysis.trains(dataset, trial)
     shown = np.arange(len(trains)) if order is None else np.asarray(order)
     color = np.full(len(trains), "#333333", dtype=object)
-    groups = _groups(dataset) if color_by is None else color_by
+    groups = groups_of(dataset) if color_by is None else color_by
     for (name, who), c in zip(groups.items(), COLORS * (1 + len(groups) // len(COLORS)), strict=False):
         color[np.asarray(who)] = c
         ax.plot([], [], "s", color=c, markersize=5, label=name)
@@ -77,7 +56,7 @@ def raster(
     ax.set_xlim(dataset.spk.t_start, dataset.spk.t_stop)
     if groups:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    return _tidy(ax)
+    return tidy(ax)
 
 
 def rates(dataset: xarray.Dataset, *, bins: int = 30, ax: "Axes | None" = None) -> "Axes":
@@ -92,10 +71,10 @@ def rates(dataset: xarray.Dataset, *, bins: int = 30, ax: "Axes | None" = None) 
     ax : matplotlib Axes, optional
         Where to draw; default a new figure.
     """
-    ax = _axes(ax, (5, 3.5))
+    ax = new_axes(ax, (5, 3.5))
     values = analysis.rates(dataset).mean("trial")
     edges = np.histogram_bin_edges(values, bins=bins).tolist()
-    groups = _groups(dataset)
+    groups = groups_of(dataset)
     if groups:
         parts = [values.values[np.asarray(who)] for who in groups.values()]
         ax.hist(
@@ -107,7 +86,7 @@ def rates(dataset: xarray.Dataset, *, bins: int = 30, ax: "Axes | None" = None) 
     ax.axvline(mean, color="#333333", linestyle="--", linewidth=1, label=f"mean {mean:.2f} Hz")
     ax.legend(frameon=False)
     ax.set(xlabel="rate (Hz)", ylabel="neurons")
-    return _tidy(ax)
+    return tidy(ax)
 
 
 def psth(dataset: xarray.Dataset, bin: float, *, neurons: Any = None, ax: "Axes | None" = None) -> "Axes":
@@ -124,8 +103,8 @@ def psth(dataset: xarray.Dataset, bin: float, *, neurons: Any = None, ax: "Axes 
     ax : matplotlib Axes, optional
         Where to draw; default a new figure.
     """
-    ax = _axes(ax, (7, 3.5))
-    groups = _groups(dataset) if neurons is None else {}
+    ax = new_axes(ax, (7, 3.5))
+    groups = groups_of(dataset) if neurons is None else {}
     chosen = list(groups.items()) or [("", neurons)]
     for (name, who), color in zip(chosen, COLORS * (1 + len(chosen) // len(COLORS)), strict=False):
         values = analysis.psth(dataset, bin, who)
@@ -134,7 +113,7 @@ def psth(dataset: xarray.Dataset, bin: float, *, neurons: Any = None, ax: "Axes 
     if groups:
         ax.legend(frameon=False)
     ax.set(xlabel="time (ms)", ylabel="rate (Hz)", ylim=(0, None), xlim=(dataset.spk.t_start, dataset.spk.t_stop))
-    return _tidy(ax)
+    return tidy(ax)
 
 
 def weights(network: "Network", *, ax: "Axes | None" = None) -> "Axes":
@@ -147,7 +126,7 @@ def weights(network: "Network", *, ax: "Axes | None" = None) -> "Axes":
     ax : matplotlib Axes, optional
         Where to draw; default a new figure.
     """
-    ax = _axes(ax, (5.5, 4.5))
+    ax = new_axes(ax, (5.5, 4.5))
     if network.n > 4000:
         raise ValueError(f"network has {network.n} neurons, too many to draw as a matrix; the limit is 4000")
     matrix = network.to_dense()
@@ -156,3 +135,6 @@ def weights(network: "Network", *, ax: "Axes | None" = None) -> "Axes":
     ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.9)
     ax.set(xlabel="postsynaptic neuron", ylabel="presynaptic neuron")
     return ax
+
+
+__all__ = ["fi_curve", "phase_plane", "psth", "raster", "rates", "traces", "weights", "weights_distribution"]
