@@ -106,6 +106,11 @@ def _by_receptor(model: MembraneModel, network: Network) -> Parts:
         return [(0, None)]
     else:
         codes = (network.weight < 0).astype(np.int8)
+        if len(names) > 2 and codes.any():
+            raise ValueError(
+                f"receptor must be given for each synapse where a model has more than two receptors, {names}, and"
+                f" weights are negative, got a network without receptors and the weight {float(network.weight.min())}"
+            )
     present = np.unique(codes)
     if present.size == 1:
         return [(int(present[0]), None)]

@@ -15,7 +15,7 @@ from .models.membrane import MembraneModel
 from .models.rectified_sam import ActivationModel
 from .network import Network
 from .parameters import as_array, float_dtype, number, numbers, seed_number, shown, steps, whole_number
-from .stimulus import PoissonInput, SpikeStimulus, Stimulus, stimulus_parts
+from .stimulus import NoiseCurrent, PoissonInput, SpikeStimulus, Stimulus, stimulus_parts
 
 MOST_TRIALS = 2**32
 MOST_REFRACTORY = 2**30
@@ -158,6 +158,8 @@ def prepare(
         first_step, history = _initial_state(
             initial_state, model, network, trial_ids, step_length, projections, params, arrays
         )
+        if params["initial"] == "saved":
+            _check_saved_noises(parts, arrays)
     if given is not None and history is not None:
         raise ValueError("initial_state must not hold spikes where spikes are given")
     clamped = given if given is not None else history
@@ -222,17 +224,29 @@ def _receptor_of(part: Stimulus, model: MembraneModel, entry: dict[str, Any], ow
             raise ValueError(
                 f"channel must be 'current' or a receptor of the model ({known}), got {shown(part.channel)}"
             )
-        return names.index(part.channel) + 1
     if not isinstance(part, SpikeStimulus | PoissonInput) or not names:
-        return 0
+        return 0 if part.channel is None else names.index(part.channel) + 1
     name = "weight" if isinstance(part, SpikeStimulus) else "strength"
+    argument = f"{'strength' if name == 'weight' else 'weight'} of a {type(part).__name__}"
     weights = own[name] if name in own else np.asarray(entry.get(name, 1.0))
-    if len(names) == 1 or not weights.size or weights.min() >= 0:
-        return 1
+    lowest = float(weights.min()) if weights.size else 0.0
+    if part.channel is not None or len(names) == 1 or lowest >= 0:
+        chosen = names[0] if part.channel is None else part.channel
+        if lowest < 0 and receptors[chosen].is_conductance:
+            raise ValueError(
+                f"{argument} must not be negative at the receptor {chosen!r}, whose reversal potential makes it a"
+                f" conductance, got {lowest}"
+            )
+        return names.index(chosen) + 1
+    if len(names) > 2:
+        raise ValueError(
+            f"{argument} must not be negative where a model has the receptors {names} and channel= names none of them,"
+            f" got {lowest}"
+        )
     if weights.max() > 0:
         raise ValueError(
-            f"{'strength' if name == 'weight' else 'weight'} of a {type(part).__name__} must have one sign, got numbers"
-            f" from {weights.min()} to {weights.max()}; make two of them, or give channel="
+            f"{argument} must have one sign, got numbers from {lowest} to {weights.max()}; make two of them, or give"
+            " channel="
         )
     if receptors[names[1]].is_conductance:
         if name in own:
@@ -328,6 +342,8 @@ def _initial_state(
         from .dataset import saved_state
 
         first_step, state = saved_state(given, type(model).__name__, network, trials, params["dtype"])
+        if isinstance(model, MembraneModel):
+            _check_saved_variables(model, state)
         params["initial"] = "saved"
         weights = state.pop("weight", None)
         for j, projection in enumerate(projections, 1):
@@ -365,6 +381,28 @@ def _initial_state(
         )
     latest_last = [GivenSpikes.from_counts(x[::-1]) for x in counts]
     return 0, latest_last * trials.size if len(latest_last) == 1 else latest_last
+
+
+def _check_saved_variables(model: MembraneModel, state: dict[str, NDArray[Any]]) -> None:
+    """ValueError if a saved state is that of a model with other receptors."""
+    own = set(model.state())
+    saved = {name for name in state if name in own or name[:2] in ("g_", "x_")}
+    if saved != own:
+        raise ValueError(
+            f"initial_state must hold the variables {sorted(own)} of the model and its receptors, got a dataset with"
+            f" {sorted(saved)}"
+        )
+
+
+def _check_saved_noises(parts: list[Stimulus], arrays: dict[str, NDArray[Any]]) -> None:
+    """ValueError if a saved state lacks that of a noise."""
+    needed = sum(isinstance(part, NoiseCurrent) for part in parts)
+    saved = sum(name.startswith("state.noise.") for name in arrays)
+    if needed > saved:
+        raise ValueError(
+            f"stimulus must not have more NoiseCurrents than that of the dataset given as initial_state ({saved}),"
+            f" whose state goes on, got {needed}; one that begins later has a start="
+        )
 
 
 def membrane_state(

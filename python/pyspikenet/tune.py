@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .models.base import Model
+from .models.membrane import MembraneModel
 from .network import Network
 from .parameters import as_array, number, numbers, seed_number, shown, whole_number
 from .run import GivenSpikes, Run, check_pieces, prepare
@@ -96,6 +97,8 @@ def tune(
     import xarray
 
     check_pieces(model, network)
+    if isinstance(model, MembraneModel):
+        raise TypeError(f"model must be a cascade model such as BernoulliGLM(), whose rate can be tuned, got {model!r}")
     check_progress(progress)
     stimulus_parts(stimulus)
     goal = _target(target, network.n)

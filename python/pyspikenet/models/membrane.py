@@ -77,6 +77,10 @@ class MembraneModel(Model):
         for name, receptor in self.receptors.items():
             if not isinstance(name, str) or not name.isidentifier():
                 raise ValueError(f"receptors must have names such as 'exc', got {name!r}")
+            if name == "current":
+                raise ValueError(
+                    "receptors must not be named 'current', which as a channel means the current from outside"
+                )
             if not isinstance(receptor, Receptor):
                 raise TypeError(
                     f"receptors[{name!r}] must be a receptor such as ExponentialSynapse(), got {receptor!r}"
