@@ -108,7 +108,8 @@ function check_part(run::Run{T,W,P}, trial::Trial, part::Part) where {T,W,P<:Cel
     i, step = part.failure
     values = [(name, x[i]) for (name, x) in zip(run.setup.blueprint.variables, trial.state)]
     first_bad = first(name for (name, x) in values if !isfinite(x))
-    fail(first_bad, " of neuron ", i - 1, " is no longer finite in step ", step, " (t = ", round((step + 1) * run.setup.dt; digits=6),
-         " ms, trial ", trial.id, "): ", join([string(name, " = ", x) for (name, x) in values], ", "), "; its input is ",
-         trial.drive[i], ". A smaller dt, or another method, may help")
+    time = round((step + 1) * run.setup.dt; digits=6)
+    fail(first_bad, " of neuron ", i - 1, " is no longer finite in step ", step, " (t = ", time, " ms, trial ", trial.id, "): ",
+         join([string(name, " = ", x) for (name, x) in values], ", "), "; its input is ", trial.drive[i],
+         ". A smaller dt, or another method, may help")
 end
