@@ -203,6 +203,11 @@ def _add_stimuli(
         entry, own = part.to_wire(network, dt, end, trials)
         if isinstance(model, MembraneModel):
             entry["channel"] = _receptor_of(part, model, entry, own)
+            if entry["channel"] == 0 and "I" not in model.recordable():
+                raise ValueError(
+                    f"stimulus must act through a receptor, channel={shown(list(number_of))}, where the equations do not"
+                    f" use the current I, got {type(part).__name__}(channel={part.channel!r})"
+                )
         elif part.channel is not None:
             if part.channel not in number_of:
                 known = ", ".join(map(repr, number_of)) or "none"
@@ -332,13 +337,14 @@ def _initial_state(
     arrays: dict[str, NDArray[Any]],
 ) -> tuple[int, list[GivenSpikes] | None]:
     """Puts the state into `params` and `arrays`; returns the first step, and spikes that come before it."""
-    if isinstance(model, MembraneModel) and isinstance(given, Mapping):
+    from_dataset = hasattr(given, "data_vars")  # which is a Mapping, too
+    if isinstance(model, MembraneModel) and isinstance(given, Mapping) and not from_dataset:
         given = GivenState(0, membrane_state("initial_state", given, model, network.n, trials.size))
     if isinstance(given, GivenState):
         params["initial"] = "given"
         arrays |= {f"state.{name}": x for name, x in given.values.items()}
         return given.first_step, None
-    if hasattr(given, "data_vars"):
+    if from_dataset:
         from .dataset import saved_state
 
         first_step, state = saved_state(given, type(model).__name__, network, trials, params["dtype"])
