@@ -143,6 +143,15 @@ def test_course_cells(tmp_path: Path) -> None:
         assert_picture(tmp_path / "out" / f"{name}.png")
 
 
+def test_brian2_blog(tmp_path: Path) -> None:
+    printed = example("brian2_blog.py", tmp_path)
+    # Counts of Brian2 for the first two; with the printed term, inhibition excites.
+    assert numbers(r"no inhibition +# / # / # ", printed) == [20, 13, 1]
+    assert numbers(r"inhibition towards E_i +# / # / # ", printed) == [20, 13, 0]
+    assert numbers(r"the term as printed +# / # / # ", printed) == [20, 13, 9]
+    assert_picture(tmp_path / "out" / "brian2_blog.png")
+
+
 def test_readme(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

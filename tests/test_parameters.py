@@ -39,6 +39,7 @@ EXAMPLES: list[Parameters] = [
     psn.CobaLIF(),
     psn.AdEx(),
     psn.Izhikevich(),
+    psn.Equations("dv/dt = -v/(10*ms) : mV"),
     psn.HodgkinHuxley(),
     psn.GLIF(),
     psn.MAT(),

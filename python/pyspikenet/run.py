@@ -205,8 +205,8 @@ def _add_stimuli(
             entry["channel"] = _receptor_of(part, model, entry, own)
             if entry["channel"] == 0 and "I" not in model.recordable():
                 raise ValueError(
-                    f"stimulus must act through a receptor, channel={shown(list(number_of))}, where the equations do not"
-                    f" use the current I, got {type(part).__name__}(channel={part.channel!r})"
+                    f"stimulus must act through a receptor, channel={shown(list(number_of))}, where the equations do"
+                    f" not use the current I, got {type(part).__name__}(channel={part.channel!r})"
                 )
         elif part.channel is not None:
             if part.channel not in number_of:

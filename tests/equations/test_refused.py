@@ -152,7 +152,7 @@ TEXTS = [
     ("parameters['tau']: 10*ms + ¦v", "unknown name 'v'"),
     ("initial['v']: ¦3*ms", "v has the unit mV but the expression has the unit ms"),
     ("initial['v']: E_L + ¦v", "unknown name 'v'"),
-    ("units['E_L']: ¦volts*3", "unknown unit 'volts'; did you mean"),
+    ("parameter_units['E_L']: ¦volts*3", "unknown unit 'volts'; did you mean"),
 ]
 
 
@@ -166,7 +166,7 @@ def test_text_is_refused_with_its_place_marked(text, message, marked):
         arguments[argument] = wrong if not key else {**arguments.get(argument, {}), key: wrong}
         if label == "parameters['tau']":
             arguments["text"] += "\ntau : ms"
-        if label == "units['E_L']":
+        if label == "parameter_units['E_L']":
             arguments["parameters"] = GIVEN | {"E_L": 3.0}
     else:
         label = "equations"
@@ -219,14 +219,18 @@ REASONABLE = {"E_L": "-70*mV", "g": "1*GOhm", "tau": 10.0}
         ({"parameters": REASONABLE | {"a b": 3.0}}, ValueError, "must consist of letters, digits and _, got 'a b'"),
         ({"parameters": REASONABLE | {"mV": 3.0}}, ValueError, "mV is a unit; choose another name"),
         ({"parameters": REASONABLE | {"xi": 3.0}}, ValueError, "xi means white noise; choose another name"),
-        ({"units": {"tau": "ms"}}, ValueError, r"units\['tau'\]: tau has its unit in line 4 already"),
-        ({"units": {"v": "ms"}}, ValueError, r"units\['v'\]: v is a variable"),
-        ({"units": {"w": "ms"}}, ValueError, r"units\['w'\]: w has no value, give parameters"),
-        ({"units": {"E_L": 3}}, TypeError, r"units\['E_L'\] must be text, got 3"),
+        (
+            {"parameter_units": {"tau": "ms"}},
+            ValueError,
+            r"parameter_units\['tau'\]: tau has its unit in line 4 already",
+        ),
+        ({"parameter_units": {"v": "ms"}}, ValueError, r"parameter_units\['v'\]: v is a variable"),
+        ({"parameter_units": {"w": "ms"}}, ValueError, r"parameter_units\['w'\]: w has no value, give parameters"),
+        ({"parameter_units": {"E_L": 3}}, TypeError, r"parameter_units\['E_L'\] must be text, got 3"),
         ({"refractory": -1.0}, ValueError, "refractory must be zero or positive, got -1.0"),
         ({"refractory": "-1*ms"}, ValueError, "refractory must be zero or positive, got -1.0"),
         ({"refractory": None}, TypeError, "refractory must be a number, got None"),
-        ({"parameters": REASONABLE | {"E_L": -70.0}}, ValueError, r"\(E_L: no unit given, see units=\)"),
+        ({"parameters": REASONABLE | {"E_L": -70.0}}, ValueError, r"\(E_L: no unit given, see parameter_units=\)"),
     ],
 )
 def test_argument_is_refused(changes, error, message):
@@ -262,7 +266,7 @@ def test_exact_takes_linear_equations_with_parameters_and_other_uses_of_nonlinea
            size = abs(v) : mV""",
         threshold="size > 3*mV",
         parameters={"E_L": "-70*mV", "R": "1*GOhm", "tau": [1.0, 2.0], "a": "2*nS"},
-        units={"tau": "ms"},
+        parameter_units={"tau": "ms"},
         method="exact",
     )
 

@@ -36,7 +36,7 @@ def coba(**changes):
         "reset": "v = -70*mV",
         "refractory": "2*ms",
         "parameters": VALUES,
-        "units": {"E_L": "mV"},
+        "parameter_units": {"E_L": "mV"},
         "receptors": {"exc": "g_e", "inh": "g_i"},
         "initial": {"v": "E_L + 5*mV", "g_e": 0.25},
     }

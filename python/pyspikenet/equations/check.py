@@ -46,7 +46,7 @@ class Scope:
 
     def hint(self, nodes: Iterable[Node]) -> str:
         found = sorted({n.name for node in nodes for n in names(node)} & self.unitless)
-        return f" ({', '.join(found)}: no unit given, see units=)" if found else ""
+        return f" ({', '.join(found)}: no unit given, see parameter_units=)" if found else ""
 
 
 def read_expression(piece: Piece, scope: Scope) -> Node:

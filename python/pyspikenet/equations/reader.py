@@ -32,7 +32,7 @@ class Reader:
 
     source: Source
     given: dict[str, Any]
-    units: dict[str, Any]
+    parameter_units: dict[str, Any]
     initial: dict[str, Any]
     receptors: dict[str, Any]
     statements: list[Statement] = field(default_factory=list)
@@ -57,12 +57,12 @@ class Reader:
             self.factors[s.name], self.dimensions[s.name] = read_unit(s.unit)
         for s in of_kind["parameter"]:
             self.declared(s)
-        for name in dict.fromkeys([*self.units, *self.given]):
+        for name in dict.fromkeys([*self.parameter_units, *self.given]):
             if name not in self.dimensions:
                 self.undeclared(name)
             elif name not in self.parameters:
                 kind = _KINDS[next(s.kind for s in self.statements if s.name == name)]
-                argument = "parameters" if name in self.given else "units"
+                argument = "parameters" if name in self.given else "parameter_units"
                 raise ValueError(f"{argument}[{name!r}]: {name} is {kind} of the equations, not a parameter")
         self.dimensions.setdefault("I", CURRENT)
         noises = sorted({n for s in self.statements for n in words(s.expression) if is_noise(n)})
@@ -89,9 +89,9 @@ class Reader:
         self.used |= {n.name for node in nodes for n in names(node)}
 
     def declared(self, s: Statement) -> None:
-        if s.name in self.units:
+        if s.name in self.parameter_units:
             raise ValueError(
-                f"units[{s.name!r}]: {s.name} has its unit in line {self.source.line(s.piece.start)} already"
+                f"parameter_units[{s.name!r}]: {s.name} has its unit in line {self.source.line(s.piece.start)} already"
             )
         if s.name in self.given:
             self.parameters[s.name] = self.parameter(s.name)
@@ -103,10 +103,10 @@ class Reader:
         if not name.isidentifier() or not name.isascii() or name.startswith("_"):
             raise ValueError(f"the name of a parameter must consist of letters, digits and _, got {name!r}")
         if name not in self.given:
-            raise ValueError(f"units[{name!r}]: {name} has no value, give parameters={{{name!r}: ...}}")
-        if name in self.units:
-            unit = self.units[name]
-            self.factors[name], self.dimensions[name] = read_unit(Source(f"units[{name!r}]", unit).whole())
+            raise ValueError(f"parameter_units[{name!r}]: {name} has no value, give parameters={{{name!r}: ...}}")
+        if name in self.parameter_units:
+            unit = self.parameter_units[name]
+            self.factors[name], self.dimensions[name] = read_unit(Source(f"parameter_units[{name!r}]", unit).whole())
         elif name == "I":
             self.dimensions[name] = CURRENT
         if name not in self.dimensions and not isinstance(self.given[name], str):

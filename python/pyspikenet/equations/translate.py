@@ -24,7 +24,7 @@ def translate(
     refractory: float | str | ArrayLike = 0.0,
     parameters: Mapping[str, Any] | None = None,
     receptors: Mapping[str, str] | None = None,
-    units: Mapping[str, str] | None = None,
+    parameter_units: Mapping[str, str] | None = None,
     method: str = "euler",
     initial: Mapping[str, Any] | None = None,
 ) -> System:
@@ -44,7 +44,7 @@ def translate(
         Values: a number or one per neuron in the unit that was declared, or text such as ``"5*nS"``.
     receptors : dict of str to str, or None
         Which variable the spikes of each receptor are added to.
-    units : dict of str to str, or None
+    parameter_units : dict of str to str, or None
         Units of parameters that the text does not declare.
     method : {"euler", "exponential_euler", "rk2", "rk4", "exact"}, default "euler"
         How the equations will be integrated: "exact" is for linear ones without noise.
@@ -63,7 +63,7 @@ def translate(
     reader = Reader(
         Source("equations", text),
         _mapping("parameters", parameters),
-        _mapping("units", units),
+        _mapping("parameter_units", parameter_units),
         _mapping("initial", initial),
         _mapping("receptors", receptors),
     )

@@ -2,14 +2,14 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..parameters import shown
+from ..parameters import option, parameterised
 from ..receptors import Receptor
-from .membrane import MembraneModel
+from .membrane import METHODS, MembraneModel, method_option
 
 if TYPE_CHECKING:
     from ..equations import System
@@ -27,60 +27,31 @@ class WrittenReceptor(Receptor):
         return self.unit.startswith("nS")
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
+@parameterised
 class Equations(MembraneModel):
     r"""A neuron model written as text: differential equations with units, threshold, reset, receptors and white noise.
 
-    Parameters
-    ----------
-    text : str
-        Statements, one per line, or over several lines where a bracket is open or a line begins with an operator:
+    The text has one statement per line; a statement goes on where a bracket is open or the next line begins with an
+    operator:
 
-        - ``dx/dt = expression : unit``, a differential equation; with ``(unless refractory)`` at its end, x keeps its
-          value for the refractory period after a spike;
-        - ``x = expression : unit``, a subexpression;
-        - ``x : unit``, a parameter, whose value `parameters` gives.
+    - ``dx/dt = expression : unit``, a differential equation; with ``(unless refractory)`` at its end, x keeps its value
+      while the neuron is refractory;
+    - ``x = expression : unit``, a subexpression;
+    - ``x : unit``, a parameter, whose value `parameters` gives.
 
-        Expressions consist of numbers, units, names, + - * / ** and the functions exp, expm1, log, log1p, sqrt, abs,
-        tanh, sin, cos, max, min, clip, exprel, sigmoid, relu and softplus. ``I`` is the external current (the sum of
-        stimuli), in pA unless the text declares another unit, as in ``I : 1``; ``t`` is time; ``xi``, ``xi_1``,
-        ``xi_2``, ... are independent white noises with the unit 1/sqrt(second).
-    threshold : str, optional
-        When a neuron spikes: a comparison such as ``"v > -40*mV"``. Default: never.
-    reset : str, default ""
-        What a spike does: assignments by lines or semicolons, such as ``"v = -70*mV; w += b"``, one after the other.
-    refractory : float, str or array_like, default 0.0
-        Shortest interval between two spikes [ms], or text such as ``"2*ms"``. One number, or one per neuron.
-    parameters : dict, optional
-        Values by name: text such as ``"5*nS"``, or one number or one per neuron in the unit that the text or `units`
-        gives, without unit where neither does.
-    receptors : dict of str to str, optional
-        Receptors by name, and the variable to which a spike adds its weight. Synapses that name no receptor act through
-        the first one if their weight is positive and through the second one if it is negative, by its magnitude where
-        the variable is a conductance.
-    units : dict of str to str, optional
-        Units of parameters that the text does not declare.
-    method : {"euler", "exponential_euler", "rk2", "rk4", "exact"}, default "euler"
-        How the equations are integrated over a step; "exact" is for linear equations without noise and t, the current
-        held for the step. Noise is that of Euler and Maruyama: constant during the step.
-    initial : dict, optional
-        Initial values of variables, like those of parameters; texts may use parameters, as in ``"E_L + 5*mV"``.
-        Default 0. ``initial_state`` of :func:`simulate` goes before them.
-
-    Raises
-    ------
-    ValueError
-        Where the text is not a model: an unknown name, units that disagree, anything but arithmetic and known
-        functions. The message shows the line and marks the place.
-    TypeError
-        Where an argument is not of the type described here.
+    Expressions consist of numbers, units, names, + - * / ** and the functions exp, expm1, log, log1p, sqrt, abs, tanh,
+    sin, cos, max, min, clip, exprel, sigmoid, relu and softplus. ``I`` is the external current (the sum of stimuli), in
+    pA unless the text declares another unit, as in ``I : 1``. ``t`` is the time at the beginning of the step. ``xi``,
+    ``xi_1``, ``xi_2``, ... are independent white noises of the unit 1/sqrt(second), constant during a step as in the
+    method of Euler and Maruyama.
 
     Notes
     -----
     Default dt: 0.1 ms. All values are converted to the coherent units ms, mV, pA, nS, pF, GOhm and um. Variables are
     recorded, and weights are given, in these units: a weight onto a variable declared in siemens is in nS. A model is
-    compiled once for each distinct text, whatever its parameters and the size of the network. The text is never run: it
-    is read, and refused if it is anything but arithmetic.
+    compiled once for each distinct text, whatever its parameters and the size of the network. A text is never run: it
+    is read, and refused if it is anything but arithmetic, with a ValueError that shows the line and marks the place.
+    The method "exact" is for linear equations without noise and t; it holds the current for the step.
 
     Examples
     --------
@@ -98,15 +69,46 @@ class Equations(MembraneModel):
     'nS'
     """
 
-    text: str
-    threshold: str | None
-    reset: str
-    refractory: Any
-    parameters: dict[str, Any]
-    receptors: Any
-    parameter_units: dict[str, str]
-    method: Any
-    initial: dict[str, Any]
+    text: str = option(kind="str", description="the equations; may be given without its name")
+    threshold: str | None = option(
+        default=None, kind="str or None", description='when a neuron spikes, such as "v > -40*mV"; None: never'
+    )
+    reset: str = option(
+        default="",
+        kind="str",
+        description='what a spike does: assignments by lines or semicolons, such as "v = -70*mV; w += b", one after the'
+        " other",
+    )
+    refractory: Any = option(
+        default=0.0,
+        kind="float, str or array_like",
+        description='shortest interval between two spikes [ms], one or one per neuron, or text such as "2*ms"',
+    )
+    parameters: Any = option(
+        default=None,
+        kind="dict or None",
+        description='values by name: text such as "5*nS", or one number or one per neuron in the unit that the text or'
+        " `parameter_units` gives, without unit where neither does",
+    )
+    receptors: Any = option(
+        default=None,
+        kind="dict of str to str, or None",
+        description="receptors by name, and the variable to which a spike adds its weight. Synapses that name no"
+        " receptor act through the first one if their weight is positive and through the second one if it is negative,"
+        " by its magnitude where the variable is a conductance",
+    )
+    parameter_units: Any = option(
+        default=None,
+        kind="dict of str to str, or None",
+        description="units of parameters that the text does not declare",
+    )
+    method: str = method_option("euler", METHODS)
+    initial: Any = option(
+        default=None,
+        kind="dict or None",
+        description='initial values of variables, like those of parameters; texts may use parameters, as in "E_L +'
+        ' 5*mV". Zero where not given',
+    )
 
     def __init__(
         self,
@@ -117,7 +119,7 @@ class Equations(MembraneModel):
         refractory: float | str | ArrayLike = 0.0,
         parameters: Mapping[str, Any] | None = None,
         receptors: Mapping[str, str] | None = None,
-        units: Mapping[str, str] | None = None,
+        parameter_units: Mapping[str, str] | None = None,
         method: str = "euler",
         initial: Mapping[str, Any] | None = None,
     ) -> None:
@@ -126,17 +128,21 @@ class Equations(MembraneModel):
         for name in receptors if isinstance(receptors, Mapping) else ():
             if not isinstance(name, str) or not name.isidentifier():
                 raise ValueError(f"receptors must have names such as 'exc', got {name!r}")
-        system = translate(
-            text,
-            threshold=threshold,
-            reset=reset,
-            refractory=refractory,
-            parameters=parameters,
-            receptors=receptors,
-            units=units,
-            method=method,
-            initial=initial,
-        )
+        try:
+            system = translate(
+                text,
+                threshold=threshold,
+                reset=reset,
+                refractory=refractory,
+                parameters=parameters,
+                receptors=receptors,
+                parameter_units=parameter_units,
+                method=method,
+                initial=initial,
+            )
+        except ValueError as problem:
+            # Without the way through the reader: the message shows the place in the user's text.
+            raise ValueError(str(problem)) from None
         own: dict[str, Any] = {
             "text": text,
             "threshold": threshold,
@@ -144,7 +150,7 @@ class Equations(MembraneModel):
             "refractory": _kept(refractory),
             "parameters": {name: _kept(x) for name, x in (parameters or {}).items()},
             "receptors": dict(receptors or {}),
-            "parameter_units": dict(units or {}),
+            "parameter_units": dict(parameter_units or {}),
             "method": method,
             "initial": {name: _kept(x) for name, x in (initial or {}).items()},
             "_system": system,
@@ -158,37 +164,10 @@ class Equations(MembraneModel):
         system: System = self._system  # type: ignore[attr-defined]
         return system
 
-    def replace(self, **changes: Any) -> Self:
-        """A copy with some arguments changed; an unknown name is a TypeError.
-
-        Parameters
-        ----------
-        **changes
-            New values by name, such as ``parameters={...}``, which replaces all of them.
-        """
-        arguments = self._arguments() | changes
-        return type(self)(arguments.pop("text"), **arguments)
-
-    def _arguments(self) -> dict[str, Any]:
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        values["units"] = values.pop("parameter_units")
-        return values
-
-    def to_dict(self) -> dict[str, Any]:
-        plain = {name: _listed(value) for name, value in self._arguments().items()}
-        return {"class": type(self).__name__, **plain}
-
     def __eq__(self, other: object) -> bool:
         return self.to_dict() == other.to_dict() if isinstance(other, Equations) else NotImplemented
 
-    def __hash__(self) -> int:
-        return hash(repr(self.to_dict()))
-
-    def __repr__(self) -> str:
-        given = {
-            name: value for name, value in self._arguments().items() if value not in (None, "", {}) or name == "text"
-        }
-        return f"Equations({', '.join(f'{name}={shown(value)}' for name, value in given.items())})"
+    __hash__ = MembraneModel.__hash__
 
     # ---- for the run ----------------------------------------------------------------------------------------------
 
@@ -248,9 +227,3 @@ def _kept(value: Any) -> Any:
     array = np.array(value)
     array.flags.writeable = False
     return array if array.ndim else array.item()
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _listed(x) for name, x in value.items()}
-    return value.tolist() if isinstance(value, np.ndarray) else value
