@@ -75,13 +75,31 @@ end
 
 # Each equation is linearised in its own variable: x <- x + dt f (exp(z) - 1) / z with z = dt df/dx. Where f is linear in x,
 # as in Hodgkin-Huxley models, this is the exact solution with all other variables held.
-@inline function move(::ExponentialEuler, cell, y::NTuple{K,T}, input, active, dt) where {K,T}
-    f = rates(cell, y, input, active)
-    z = ntuple(Val(K)) do k
+@inline function move(::ExponentialEuler, cell::Cell{S,M,R}, y::Tuple, input, active, dt) where {S,M,R}
+    size = Val(n_variables(M))
+    own, others = first_of(y, size), rest_of(y, size)
+    synaptic, of_receptors = synapses(cell.receptors, others, own[1])
+    current_slope, receptor_slopes = synaptic_slopes(cell.receptors, others)
+    total = (I=input.I + synaptic, xi=input.xi, t=input.t)
+    f = (hold(derivative(cell.membrane, own, total), held(M), active)..., of_receptors...)
+    z = (slopes(cell.membrane, own, total, current_slope)..., receptor_slopes...)
+    return relax(y, f, z, dt)
+end
+
+@inline relax(::Tuple{}, ::Tuple{}, ::Tuple{}, dt) = ()
+@inline relax(y::Tuple, f::Tuple, z::Tuple, dt) =
+    (muladd(dt * exprel(dt * z[1]), f[1], y[1]), relax(Base.tail(y), Base.tail(f), Base.tail(z), dt)...)
+
+"""
+Of each variable of a membrane: the derivative of its rate with respect to itself; `current_slope` is that of the current with
+respect to the potential.
+"""
+@inline function dual_slopes(m, y::NTuple{K,T}, input, current_slope) where {K,T}
+    return ntuple(Val(K)) do k
         probe = ntuple(j -> j == k ? seeded(y[j], Val(1)) : Dual{1,T}(y[j]), Val(K))
-        dt * rates(cell, probe, input, active)[k].partials[1]
+        current = Dual{1,T}(input.I, (ifelse(k == 1, current_slope, zero(T)),))
+        derivative(m, probe, (I=current, xi=input.xi, t=input.t))[k].partials[1]
     end
-    return map((a, b, c) -> muladd(dt * exprel(c), b, a), y, f, z)
 end
 
 "(exp(x) - 1) / x, also at 0."

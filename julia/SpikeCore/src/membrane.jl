@@ -9,8 +9,8 @@
 #     fire(m, y, u, dt)            whether a neuron in this state spikes
 #     reset(m, y)                  the state after a spike
 #     refractory(m)                ms
-# and, where they differ from what is below, held(M), n_noises(M), needs_random(M), graded(M), and for models that are
-# defined in discrete time `step(m, y, input, dt)` in place of `derivative`.
+# and, where they differ from what is below, slopes(m, ...), held(M), n_noises(M), needs_random(M), graded(M), and for
+# models that are defined in discrete time `step(m, y, input, dt)` in place of `derivative`.
 
 abstract type Membrane end
 
@@ -27,6 +27,8 @@ refractory(m::Membrane) = m.refractory_period
 "How many steps after a spike the neuron may spike again."
 refractory_steps(m::Membrane, dt) = max(1, round(Int, min(refractory(m) / dt, typemax(Int32))))
 @inline fire(m::Membrane, y, u, dt) = activity(m, y) >= 0
+"Derivatives of the rates, each with respect to its own variable, for the exponential Euler method; see `dual_slopes`."
+@inline slopes(m::Membrane, y::Tuple, input, current_slope) = dual_slopes(m, y, input, current_slope)
 
 # ---- structs of numbers as tuples of numbers --------------------------------------------------------------------------
 

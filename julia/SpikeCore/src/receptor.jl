@@ -78,6 +78,22 @@ count_states(::Type{R}) where {R<:Tuple} = sum(n_states, fieldtypes(R))
     return current(r, own, v) + total, (rates(r, own)..., others...)
 end
 
+@inline current_slope(r::Receptor{false}, s) = zero(s[1])
+@inline current_slope(r::Receptor{true}, s) = -s[1]
+@inline own_slopes(r::Union{DeltaSynapse,PulseSynapse}, s) = (zero(s[1]),)
+@inline own_slopes(r::ExponentialSynapse, s) = (-1 / r.tau,)
+@inline own_slopes(r::DoubleExponentialSynapse, s) = (-1 / r.tau_decay, -1 / r.tau_rise)
+
+"Derivatives: of the total current with respect to the potential, and of each receptor variable's rate with respect to itself."
+@inline synaptic_slopes(::Tuple{}, s::Tuple{}) = false, ()
+@inline function synaptic_slopes(receptors::Tuple, s::Tuple)
+    r = receptors[1]
+    size = Val(n_states(typeof(r)))
+    own = first_of(s, size)
+    total, others = synaptic_slopes(Base.tail(receptors), rest_of(s, size))
+    return current_slope(r, own) + total, (own_slopes(r, own)..., others...)
+end
+
 @inline settle_all(::Tuple{}, s::Tuple{}) = ()
 @inline function settle_all(receptors::Tuple, s::Tuple)
     r = receptors[1]

@@ -54,3 +54,16 @@ end
         @test highest ≈ 1 rtol = 2e-3
     end
 end
+
+@testset "slopes of a model are those of its rates: $name" for (name, M) in (("HodgkinHuxley", S.HodgkinHuxley), ("AdEx", S.AdEx),
+                                                                            ("Izhikevich", S.Izhikevich), ("LIF", S.LIF))
+    m = M(ntuple(k -> 1.5 + 0.37k, fieldcount(M))...)
+    y = ntuple(k -> 0.3 + 0.11k, S.n_variables(M))
+    input(v) = (I=2.0 - 0.7 * (v - y[1]), xi=(), t=0.0)
+    found = S.slopes(m, y, input(y[1]), -0.7)
+    for k in 1:length(y)
+        moved(h) = ntuple(j -> j == k ? y[j] + h : y[j], length(y))
+        rate(h) = S.derivative(m, moved(h), input(moved(h)[1]))[k]
+        @test found[k] ≈ (rate(1e-6) - rate(-1e-6)) / 2e-6 rtol = 1e-6
+    end
+end
