@@ -21,8 +21,11 @@ struct Formulas
     parameters::Vector{Symbol}
 end
 
+const FORMULA_NAMES = ("variables", "held", "noises", "arrivals", "definition_names", "definitions", "derivatives", "threshold",
+                       "reset_names", "reset", "parameters")
+
 const TEXT_MODELS = Formulas[]
-const TEXT_MODEL_NUMBERS = Dict{Any,Int}()
+const TEXT_MODEL_NUMBERS = Dict{String,Int}()
 
 # ---- from formulas to functions -------------------------------------------------------------------------------------------
 
@@ -115,26 +118,38 @@ function text_model(d::Dict{String,Any})
                  convert(Vector{Int}, required(d, "arrivals", Vector)),
                  pairs_of(d, "definition_names", "definitions"), texts(d, "derivatives"), texts(d, "threshold"),
                  pairs_of(d, "reset_names", "reset"), symbols(d, "parameters"))
-    key = ntuple(k -> getfield(f, k), fieldcount(Formulas))
-    return get!(TEXT_MODEL_NUMBERS, key) do
-        check_formulas(f)
-        push!(TEXT_MODELS, f)
-        length(TEXT_MODELS)
+    key = key_of(d)
+    haskey(TEXT_MODEL_NUMBERS, key) && return TEXT_MODEL_NUMBERS[key]
+    check_formulas(f)
+    push!(TEXT_MODELS, f)
+    return TEXT_MODEL_NUMBERS[key] = length(TEXT_MODELS)
+end
+
+"What tells one model from another: all its formulas."
+function key_of(d::Dict{String,Any})
+    parts = String[]
+    for name in FORMULA_NAMES
+        x = d[name]
+        push!(parts, string(length(x)))
+        for formula in x
+            push!(parts, string(formula))
+        end
     end
+    return join(parts, '\n')
 end
 
 texts(d, name) = convert(Vector{String}, required(d, name, Vector))
 
 function symbols(d, name)
-    found = texts(d, name)
-    all(x -> occursin(r"^[A-Za-z]\w*$", x), found) && allunique(found) || fail(name, " must be different names, got ", found)
-    return Symbol[Symbol(x) for x in found]
+    found = Symbol[Symbol(x) for x in texts(d, name)]
+    all(Base.isidentifier, found) && allunique(found) || fail(name, " must be different names, got ", found)
+    return found
 end
 
 function pairs_of(d, names, values)
     found, formulas = texts(d, names), texts(d, values)
     length(found) == length(formulas) || fail(names, " and ", values, " must have the same length")
-    return Pair{Symbol,String}[Symbol(x) => formula for (x, formula) in zip(found, formulas)]
+    return Pair{Symbol,String}[Symbol(found[k]) => formulas[k] for k in 1:length(found)]
 end
 
 "Reads every formula once, so that what is wrong is refused here and not where functions are generated."
@@ -162,7 +177,10 @@ MODELS["Equations"] = function (p::Parameters, ::Type{T}, dt) where {T}
                                                      value(q, "refractory_period", i))
     cells, blueprint = build_cells(make, own, T, dt)
     for (k, name) in enumerate(blueprint.variables)
-        blueprint.initial[k] .= column(p, string("initial.", name))
+        start = column(p, string("initial.", name))
+        for i in 1:p.n
+            blueprint.initial[k][i] = start[length(start) == 1 ? 1 : i]
+        end
     end
     return cells, blueprint
 end
