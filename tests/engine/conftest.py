@@ -18,6 +18,7 @@ PRELUDE = """
 import os, signal, sys, threading, time
 import pyspikenet as psn
 from pyspikenet import engine
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background of a shell is started without
 NET = psn.Network.normal(n=50, std=1.0, seed=1)
 def run(duration=100.0):
     return psn.simulate(psn.BernoulliGLM(), NET, duration=duration, seed=1)
