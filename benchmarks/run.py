@@ -96,13 +96,13 @@ def w2_jobs(peers, own, k, quick):
             precisions = ("float64",) if peer == "nest" else ("float64", "float32")
             # A second takes NEST a quarter of a minute for COBA.
             few = 1 if quick or peer == "nest" else 3
-            for n in sizes:
+            for n in sizes[:1] if quick else sizes:
                 for dtype in precisions:
                     options = [f"--model={model}", f"--n={n}", f"--dtype={dtype}"]
                     yield [*script, *options, f"--repeat={few}"]
                     if peer == "pyspikenet" and harness.machine()["cores"] >= 2:
                         yield [*script, *options, "--threads=2", f"--repeat={few}"]
-            for seed in W2_RATE_SEEDS[: 4 if quick else 10] if k == 0 else ():
+            for seed in W2_RATE_SEEDS[: 3 if quick else 10] if k == 0 else ():
                 yield [*script, f"--model={model}", f"--seed={seed}", "--repeat=1"]
 
 
