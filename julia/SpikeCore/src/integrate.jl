@@ -28,15 +28,26 @@ end
 
 n_states(::Type{Cell{S,M,R}}) where {S,M,R} = n_variables(M) + count_states(R)
 
-# A loop over a tuple of numbers that LLVM can unroll.
-@inline dot(a::Tuple{}, b::Tuple{}) = 0
-@inline dot(a::Tuple{Any}, b::Tuple{Any}) = a[1] * b[1]
-@inline dot(a::Tuple, b::Tuple) = muladd(a[1], b[1], dot(Base.tail(a), Base.tail(b)))
+"The sum of products, written out, from the last to the first."
+@generated function dot(a::Tuple, b::Tuple)
+    fieldcount(a) == 0 && return 0
+    sum_of_rest = :(a[$(fieldcount(a))] * b[$(fieldcount(a))])
+    for k in fieldcount(a)-1:-1:1
+        sum_of_rest = :(muladd(a[$k], b[$k], $sum_of_rest))
+    end
+    return Expr(:block, Expr(:meta, :inline), sum_of_rest)
+end
 
 "What the rates of a held variable are multiplied with: `active` is 1, or 0 while the neuron is refractory."
 @inline hold(::Tuple{}, ::Tuple{}, active) = ()
 @inline hold(rates::Tuple, held::Tuple, active) =
     (held[1] ? rates[1] * active : rates[1], hold(Base.tail(rates), Base.tail(held), active)...)
+
+# `map` over tuples of any length: Base's takes another, slow way for those of more than 15.
+@generated function each(f, a::Tuple, others::Tuple...)
+    calls = [:(f(a[$k], $([:(others[$j][$k]) for j in 1:length(others)]...))) for k in 1:fieldcount(a)]
+    return Expr(:block, Expr(:meta, :inline), Expr(:tuple, calls...))
+end
 
 "Rates of change of all variables `y` of a cell."
 @inline function rates(cell::Cell{S,M,R}, y::Tuple, input, active) where {S,M,R}
@@ -47,7 +58,7 @@ n_states(::Type{Cell{S,M,R}}) where {S,M,R} = n_variables(M) + count_states(R)
     return (hold(of_membrane, held(M), active)..., of_receptors...)
 end
 
-@inline along(y::Tuple, dy::Tuple, h) = map((a, b) -> muladd(h, b, a), y, dy)
+@inline along(y::Tuple, dy::Tuple, h) = each((a, b) -> muladd(h, b, a), y, dy)
 
 @inline move(::Euler, cell, y, input, active, dt) = along(y, rates(cell, y, input, active), dt)
 
@@ -61,7 +72,7 @@ end
     k2 = rates(cell, along(y, k1, dt / 2), input, active)
     k3 = rates(cell, along(y, k2, dt / 2), input, active)
     k4 = rates(cell, along(y, k3, dt), input, active)
-    return map((a, p, q, r, s) -> muladd(dt / 6, p + 2 * (q + r) + s, a), y, k1, k2, k3, k4)
+    return each((a, p, q, r, s) -> muladd(dt / 6, p + 2 * (q + r) + s, a), y, k1, k2, k3, k4)
 end
 
 # One variable after the other, each from the new values of those before it.
@@ -111,8 +122,8 @@ end
 
 @inline function move(exact::Exact, cell::Cell{S,M,R}, y::Tuple, input, active, dt) where {S,M,R}
     size = Val(n_variables(M))
-    moved = map((row, c, g) -> dot(row, y) + muladd(g, input.I, c), exact.membrane, exact.constant, exact.gain)
-    kept = map((new, old, h) -> h ? ifelse(active > 0, new, old) : new, moved, first_of(y, size), held(M))
+    moved = each((row, c, g) -> dot(row, y) + muladd(g, input.I, c), exact.membrane, exact.constant, exact.gain)
+    kept = each((new, old, h) -> h ? ifelse(active > 0, new, old) : new, moved, first_of(y, size), held(M))
     return (kept..., decay(exact.blocks, rest_of(y, size))...)
 end
 
@@ -120,7 +131,7 @@ end
 @inline function decay(blocks::Tuple, s::Tuple)
     size = Val(length(blocks[1]))
     own = first_of(s, size)
-    return (map(row -> dot(row, own), blocks[1])..., decay(Base.tail(blocks), rest_of(s, size))...)
+    return (each(row -> dot(row, own), blocks[1])..., decay(Base.tail(blocks), rest_of(s, size))...)
 end
 
 @inline function move(::Discrete, cell::Cell{S,M,R}, y::Tuple, input, active, dt) where {S,M,R}
@@ -128,7 +139,7 @@ end
     own, others = first_of(y, size), rest_of(y, size)
     synaptic, _ = synapses(cell.receptors, others, own[1])
     moved = step(cell.membrane, own, (I=input.I + synaptic, xi=input.xi, t=input.t), dt)
-    kept = map((new, old, h) -> h ? ifelse(active > 0, new, old) : new, moved, own, held(M))
+    kept = each((new, old, h) -> h ? ifelse(active > 0, new, old) : new, moved, own, held(M))
     return (kept..., others...)
 end
 

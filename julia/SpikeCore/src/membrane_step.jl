@@ -20,7 +20,7 @@ end
 "The variables of all neurons as a tuple of vectors."
 @inline pieces(trial::Trial, ::Type{C}) where {C} = ntuple(k -> trial.state[k], Val(n_states(C)))
 
-@inline load(state::Tuple, i::Int) = map(x -> @inbounds(x[i]), state)
+@inline load(state::Tuple, i::Int) = each(x -> @inbounds(x[i]), state)
 # A reset changes the membrane's variables only, those of the receptors stay.
 @inline store!(state::Tuple, y::Tuple{}, i::Int) = nothing
 @inline function store!(state::Tuple, y::Tuple, i::Int)
@@ -42,7 +42,7 @@ function membrane_sweep!(trial::Trial{T}, part::Part, cells::P, dt::T, now::Int,
     @inbounds @simd ivdep for i in part.range
         cell = at(cells, i)
         ready = free[i] <= step_number
-        noise = map(x -> x[lane+i], xi)
+        noise = each(x -> x[lane+i], xi)
         y = advance(cell, load(state, i), (I=drive[i], xi=noise, t=time), ifelse(ready, one(T), zero(T)), dt)
         store!(state, y, i)
         u = needs_random(M) ? uniform(T, bits[lane+i]) : zero(T)

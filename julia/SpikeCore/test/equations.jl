@@ -28,6 +28,17 @@ model(d, parameters) = S.TextModel{S.text_model(d),length(parameters),Float64}(p
     @test S.reset(m, y) === (-69.0, 4.0)        # w sees the new v
 end
 
+@testset "slopes are those of dual numbers" begin
+    d = formulas(derivatives=["((b * a) - exp((w / v)))", "((tanh(b) * w) / tau)"], noises=0)
+    m = model(d, (-70.0, 10.0))
+    for y in ((-65.0, 1.0), (-75.0, -2.0))
+        input = (I=3.0, xi=(), t=0.0)
+        @test all(isapprox.(S.slopes(m, y, input, 0.0), S.dual_slopes(m, y, input, 0.0); rtol=1e-14))
+    end
+    constant = model(formulas(derivatives=["tau", "(v * v)"], noises=0), (-70.0, 10.0))
+    @test S.slopes(constant, (-65.0, 1.0), (I=3.0, xi=(), t=0.0), 0.0) === (0.0, 0.0)
+end
+
 @testset "one type for one text" begin
     first_one, again = S.text_model(formulas()), S.text_model(formulas())
     @test first_one == again
@@ -75,4 +86,37 @@ end
     llvm = sprint(io -> code_llvm(io, sweep!, (typeof(m), Vector{Float64}, Vector{Float64}); debuginfo=:none))
     @test occursin(r"fadd (contract )?<\d+ x double>", llvm)
     @test !occursin(r"call [^\n]*@(?!llvm|julia\.|jl_throw|jl_bounds)", llvm)
+end
+
+function advanced(cell, y, steps)
+    for _ in 1:steps
+        y = S.advance(cell, y, (I=0.0, xi=(), t=0.0), 1.0, 0.1)
+    end
+    return y[1] + y[end]
+end
+
+function sum_of_last(cells, n)
+    total = 0.0
+    for i in 1:n
+        total += S.at(cells, i).membrane.parameters[end]
+    end
+    return total
+end
+
+@testset "models of many variables and parameters do not allocate" begin
+    K = 20
+    d = formulas(variables=["v$k" for k in 1:K], held=fill(false, K), noises=0, arrivals=Int[], definition_names=String[],
+                 definitions=String[], derivatives=["((p$k - v$k) / 2.0)" for k in 1:K], threshold=String[],
+                 reset_names=String[], reset=String[], parameters=["p$k" for k in 1:K])
+    m = model(d, ntuple(k -> Float64(k), K))
+    start = ntuple(k -> 0.0, K)
+    for scheme in (S.Euler(), S.RK2(), S.RK4(), S.ExponentialEuler(), S.scheme("exact", m, (), 0.1))
+        cell = S.Cell(scheme, m, ())
+        @test isapprox(advanced(cell, start, 10), -(1 + K) * expm1(-0.5); rtol=scheme isa S.Euler ? 0.03 : 1e-3)
+        @test (@allocated advanced(cell, start, 1000)) < 100
+    end
+    columns = ntuple(k -> collect(1.0:9.0), K + 1)
+    cells = S.PerCell{typeof(S.Cell(S.Euler(), m, ())),typeof(columns)}(columns)
+    @test sum_of_last(cells, 9) == 45
+    @test (@allocated sum_of_last(cells, 9)) < 100
 end

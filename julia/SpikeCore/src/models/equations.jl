@@ -58,14 +58,37 @@ end
 
 unpacked(f::Formulas) = [:($(local_name(name)) = y[$k]) for (k, name) in enumerate(f.variables)]
 
-function derivative_code(f::Formulas)
+"The names that differential equations may use besides."
+function names_of_rates(f::Formulas)
     names = names_after_step(f)
-    merge!(names, Dict{Symbol,Any}(:t => :(input.t)))
-    :I in keys(names) || (names[:I] = :(input.I))
-    foreach(k -> names[Symbol("xi_", k)] = :(input.xi[$k]), 1:f.noises)
+    names[:t] = :(input.t)
+    haskey(names, :I) || (names[:I] = :(input.I))
+    for k in 1:f.noises
+        names[Symbol("xi_", k)] = :(input.xi[$k])
+    end
+    return names
+end
+
+function derivative_code(f::Formulas)
+    names = names_of_rates(f)
     code = needed_definitions!(names, f, f.derivatives)
     return Expr(:block, unpacked(f)..., code..., Expr(:tuple, (read_formula(d, names) for d in f.derivatives)...))
 end
+
+"The derivative of each rate with respect to its own variable: of each formula only what depends on it is a dual number."
+function slopes_code(f::Formulas)
+    slopes = map(1:length(f.variables)) do k
+        names = names_of_rates(f)
+        code = needed_definitions!(names, f, (f.derivatives[k],))
+        own = :($(local_name(f.variables[k])) = seeded(y[$k], Val(1)))
+        rate = read_formula(f.derivatives[k], names)
+        return Expr(:let, Expr(:block), Expr(:block, unpacked(f)..., own, code..., :(slope_of($rate))))
+    end
+    return Expr(:tuple, slopes...)
+end
+
+slope_of(x::Dual) = x.partials[1]
+slope_of(x::Real) = zero(x)
 
 "The sides of the threshold, as a tuple."
 function threshold_code(f::Formulas)
@@ -89,6 +112,8 @@ end
 inlined(code) = Expr(:block, Expr(:meta, :inline), code)
 
 @generated derivative(m::TextModel{Id,N,T}, y, input) where {Id,N,T} = inlined(derivative_code(TEXT_MODELS[Id]))
+# Receptors are written into the equations, so that the current does not depend on the potential.
+@generated slopes(m::TextModel{Id,N,T}, y::Tuple, input, current_slope) where {Id,N,T} = inlined(slopes_code(TEXT_MODELS[Id]))
 @generated sides(m::TextModel{Id,N,T}, y) where {Id,N,T} = inlined(threshold_code(TEXT_MODELS[Id]))
 @generated reset(m::TextModel{Id,N,T}, y) where {Id,N,T} = inlined(reset_code(TEXT_MODELS[Id]))
 
