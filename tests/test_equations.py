@@ -419,6 +419,11 @@ def test_what_a_run_refuses():
         psn.simulate(model, uncoupled(3), duration=1)
     with pytest.raises(ValueError, match=r"stimulus must act through a receptor.*do not use the current I"):
         psn.simulate(model, uncoupled(2), duration=1, stimulus=psn.ConstantStimulus(strength=3.0))
+    with_own_i = psn.Equations("dI/dt = -I/ms : pA", initial={"I": 1.0})
+    with pytest.raises(ValueError, match="do not use the current I"):
+        psn.simulate(with_own_i, uncoupled(2), duration=1, stimulus=psn.ConstantStimulus(strength=3.0))
+    own = psn.simulate(with_own_i, uncoupled(1), duration=0.2, record="I", seed=0)
+    np.testing.assert_allclose(own.I.values[0, :, 0], [0.9, 0.81])
     with pytest.raises(ValueError, match=r"record must be from \('v',\)"):
         psn.simulate(model, uncoupled(2), duration=1, record="I")
     with pytest.raises(ValueError, match="receptors of a Equations must be given"):

@@ -203,7 +203,7 @@ def _add_stimuli(
         entry, own = part.to_wire(network, dt, end, trials)
         if isinstance(model, MembraneModel):
             entry["channel"] = _receptor_of(part, model, entry, own)
-            if entry["channel"] == 0 and "I" not in model.recordable():
+            if entry["channel"] == 0 and not model.takes_current:
                 raise ValueError(
                     f"stimulus must act through a receptor, channel={shown(list(number_of))}, where the equations do"
                     f" not use the current I, got {type(part).__name__}(channel={part.channel!r})"

@@ -113,6 +113,7 @@ TEXTS = [
     ("dv/dt = (E_L - v)/tau : mV\n¦g : nS", r"g has no value: give parameters=\{'g': ...\}"),
     ("d¦mV/dt = 3/ms : 1", "mV is a unit; choose another name"),
     ("d¦t/dt = 3 : ms", "t means time; choose another name"),
+    ("d¦time/dt = 3 : ms", "time means something else in datasets; choose another name"),
     ("dv/dt = (E_L - v)/tau : mV\n¦exp = 3 : 1", "exp is a function; choose another name"),
     ("dv/dt = (E_L - v)/tau : mV\n¦xi_2 = 3 : 1", "xi_2 means white noise; choose another name"),
     ("dv/dt = (E_L - v)/tau : mV\na, ¦end : 1", "end is a reserved word; choose another name"),

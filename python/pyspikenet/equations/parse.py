@@ -17,6 +17,11 @@ _RESERVED = re.compile(
     "baremodule|begin|catch|const|do|elseif|end|export|false|function|isa|let|local|macro|module|quote|struct|true|using"
     "|where"
 )
+# What datasets and states call something else.
+_TAKEN = (
+    *("time", "trial", "neuron", "spike", "network", "step", "seed", "weight", "refractory", "mean_rate"),
+    *("recorded_neuron", "spike_time", "spike_trial", "spike_neuron"),
+)
 _NAME = r"[A-Za-z]\w*"
 _DIFFERENTIAL = re.compile(rf"d({_NAME})\s*/\s*dt\s*=", re.ASCII)
 _SUBEXPRESSION = re.compile(rf"({_NAME})\s*=", re.ASCII)
@@ -125,6 +130,8 @@ def _statement(piece: Piece) -> list[Statement]:
         raise piece.error(0, _FORMS)
     name = match.group(1)
     refuse_reserved(piece, match.start(1), name)
+    if kind == "differential" and name in _TAKEN:
+        raise piece.error(match.start(1), f"{name} means something else in datasets; choose another name")
     colon = text.find(":", match.end())
     if colon < 0:
         raise piece.error(len(text), "expected ': unit' after the expression; ': 1' where there is no unit")

@@ -175,6 +175,10 @@ class Equations(MembraneModel):
         units = {v.name: v.unit for v in self.system.variables}
         return {name: WrittenReceptor(v, units[v]) for name, v in self.system.arrivals.items()}
 
+    @property
+    def takes_current(self) -> bool:
+        return self.system.current is not None
+
     def check_size(self, n: int) -> None:
         values: dict[str, Any] = {f"parameters[{k!r}]": p.value for k, p in self.system.parameters.items()}
         values |= {f"initial[{name!r}]": x for name, x in self.system.initial.items()}

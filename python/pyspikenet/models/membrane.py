@@ -119,6 +119,11 @@ class MembraneModel(Model):
                 found[f"{letter}_{name}"] = {"units": unit, "long_name": f"{what} of the receptor {name}{rising}"}
         return found
 
+    @property
+    def takes_current(self) -> bool:
+        """Whether a current from outside acts on the membrane."""
+        return True
+
     def recordable(self) -> dict[str, dict[str, str]]:
         return {**self.state(), "I": {"units": self.current_unit, "long_name": "input current from outside"}}
 
