@@ -109,6 +109,11 @@ def constant(node: Node) -> Fraction | None:
     return None
 
 
+def _is_decade(value: Fraction) -> bool:
+    """Whether a factor is 1, 1/10, 1/100, ..."""
+    return value.numerator == 1 and set(str(value.denominator)[1:]) <= {"0"} and str(value.denominator)[0] == "1"
+
+
 def _raised(value: Fraction, exponent: Fraction) -> Fraction:
     """A power of a positive number: exact where the exponent is whole."""
     if exponent.denominator == 1 or value == 1:
@@ -181,13 +186,13 @@ class _Reader:
         if isinstance(a, Number) and isinstance(b, Number) and (a.measured or b.measured):
             value = a.value * b.value if operator == "*" else a.value / b.value
             return self.folded(place, dimension, value)
-        if operator == "*" and isinstance(a, Number) and a.measured and a.value.numerator == 1:
+        if operator == "*" and isinstance(a, Number) and a.measured and _is_decade(a.value):
             a, b = b, a
         if isinstance(b, Number) and b.measured:
             if b.value == 1:
                 return dataclasses.replace(a, dimension=dimension)
             # x * Hz is x / 1000 per ms, which rounds once; x * 0.001 would round twice.
-            if b.value.numerator == 1:
+            if _is_decade(b.value):
                 operator, b = "/" if operator == "*" else "*", dataclasses.replace(b, value=1 / b.value)
         return Binary(place, dimension, operator, a, b)
 
