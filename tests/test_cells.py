@@ -362,7 +362,7 @@ def test_what_is_wrong_is_said(call: Callable[[], Any], kind: type[Exception], m
 
 
 def test_a_state_that_explodes_is_an_error() -> None:
-    with pytest.raises(psn.JuliaError, match="the state of neuron 1 is no longer finite in step 0"):
+    with pytest.raises(psn.JuliaError, match="v of neuron 1 is no longer finite in step 0"):
         psn.step(psn.IAF(), [0.0, 1.7e308], {"v": [0.0, 1.7e308]})
     assert psn.info()["julia_version"]
 

@@ -18,14 +18,15 @@ struct PulseSynapse{G,T} <: Receptor{G}
     reversal::T
 end
 
+# Rates are 1 / tau: to multiply is quicker than to divide.
 struct ExponentialSynapse{G,T} <: Receptor{G}
-    tau::T
+    rate::T
     reversal::T
 end
 
 struct DoubleExponentialSynapse{G,T} <: Receptor{G}
-    tau_rise::T
-    tau_decay::T
+    rise_rate::T
+    decay_rate::T
     peak::T
     reversal::T
 end
@@ -46,8 +47,8 @@ variable_names(::Type{<:DoubleExponentialSynapse}, name) = [string("g_", name), 
 @inline current(r::Receptor{true}, s, v) = s[1] * (r.reversal - v)
 
 @inline rates(r::Union{DeltaSynapse,PulseSynapse}, s) = (zero(s[1]),)
-@inline rates(r::ExponentialSynapse, s) = (-s[1] / r.tau,)
-@inline rates(r::DoubleExponentialSynapse, s) = (r.peak * s[2] - s[1] / r.tau_decay, -s[2] / r.tau_rise)
+@inline rates(r::ExponentialSynapse, s) = (-r.rate * s[1],)
+@inline rates(r::DoubleExponentialSynapse, s) = (r.peak * s[2] - r.decay_rate * s[1], -r.rise_rate * s[2])
 
 "The receptor's state at the end of a step: a pulse or a jump is over."
 @inline settle(r::Receptor, s) = s
@@ -81,8 +82,8 @@ end
 @inline current_slope(r::Receptor{false}, s) = zero(s[1])
 @inline current_slope(r::Receptor{true}, s) = -s[1]
 @inline own_slopes(r::Union{DeltaSynapse,PulseSynapse}, s) = (zero(s[1]),)
-@inline own_slopes(r::ExponentialSynapse, s) = (-1 / r.tau,)
-@inline own_slopes(r::DoubleExponentialSynapse, s) = (-1 / r.tau_decay, -1 / r.tau_rise)
+@inline own_slopes(r::ExponentialSynapse, s) = (-r.rate,)
+@inline own_slopes(r::DoubleExponentialSynapse, s) = (-r.decay_rate, -r.rise_rate)
 
 "Derivatives: of the total current with respect to the potential, and of each receptor variable's rate with respect to itself."
 @inline synaptic_slopes(::Tuple{}, s::Tuple{}) = false, ()
@@ -121,8 +122,8 @@ function given_receptor(p::Parameters, j::Int, i::Int)
     reversal = G ? of("reversal") : 0.0
     kind == "delta" && return DeltaSynapse()
     kind == "pulse" && return PulseSynapse{G,Float64}(reversal)
-    kind == "exponential" && return ExponentialSynapse{G,Float64}(of("tau"), reversal)
+    kind == "exponential" && return ExponentialSynapse{G,Float64}(1 / of("tau"), reversal)
     kind == "double_exponential" || fail("unknown receptor ", kind)
     rise, decay = of("tau_rise"), of("tau_decay")
-    return DoubleExponentialSynapse{G,Float64}(rise, decay, peak_gain(rise, decay), reversal)
+    return DoubleExponentialSynapse{G,Float64}(1 / rise, 1 / decay, peak_gain(rise, decay), reversal)
 end

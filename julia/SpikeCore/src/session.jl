@@ -36,7 +36,7 @@ function Run(params::Dict{String,Any}, arrays::Dict{String,Any})
     neurons, blueprint = MODELS[name](Parameters(model, owned_by("model.", arrays), n), T, dt)
     is_membrane(blueprint) && haskey(params, "clamped_until") && fail("spikes can be given to cascade models only")
     setup = Setup(T, W, blueprint, params, arrays, n, dt)
-    return Run{T,W,typeof(neurons)}(setup, neurons)
+    return Run{T,W,typeof(neurons),setup.is_plastic}(setup, neurons)
 end
 
 # Below this a thread would wait for the others longer than it works.

@@ -61,7 +61,7 @@ function part_loop!(run::Run, trial::Trial, p::Int, n_steps::Int, barrier::Barri
         fire_step!(run, trial, trial.parts[p], step)
         wait!(barrier) || return nothing
         deliver_all!(run.setup, trial, p, step)
-        if run.setup.is_plastic
+        if is_plastic(run)
             change_weights!(run.setup, trial, p, step)
             observe_weights!(run.setup, trial, p, step)
         end
@@ -85,7 +85,7 @@ function fire_step!(run::Run, trial::Trial, part::Part, step::Int)
         settle_drive!(trial.drive, neurons, setup.dt, part.range)
         given_spikes!(part, setup.clamps[trial.column], step)
     end
-    setup.is_plastic && update_traces!(setup, trial, part, step)
+    is_plastic(run) && update_traces!(setup, trial, part, step)
     observe!(setup, neurons, trial, part, step)
     remember!(trial.self, setup.blueprint.self, part, step)
     return nothing

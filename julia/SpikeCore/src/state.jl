@@ -119,10 +119,13 @@ mutable struct Setup{T,W}
     recorder::Recorder{T}
 end
 
-struct Run{T,W,P}
+"`L`: whether synapses are plastic; what that needs is compiled for such runs only."
+struct Run{T,W,P,L}
     setup::Setup{T,W}
     neurons::P
 end
+
+is_plastic(::Run{T,W,P,L}) where {T,W,P,L} = L
 
 "Blocks of neurons for `parts` threads, cut at multiples of 64 so that no two threads share a cache line."
 function blocks(n::Int, parts::Int)

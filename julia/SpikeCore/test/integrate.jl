@@ -15,7 +15,7 @@ end
 
 "v after `steps` of `dt` from v = -70, g_1 = 8, x_2 = 5, at a current of 3."
 function integrated(method, dt, steps; T=Float64)
-    receptors = (S.ExponentialSynapse{false,Float64}(5.0, 0.0), S.DoubleExponentialSynapse{false,Float64}(1.0, 4.0, 0.5, 0.0))
+    receptors = (S.ExponentialSynapse{false,Float64}(1 / 5.0, 0.0), S.DoubleExponentialSynapse{false,Float64}(1.0, 1 / 4.0, 0.5, 0.0))
     membrane = S.LIF{Float64}(20.0, -65.0, 1.5, 0.0, -60.0, 0.0)
     cell = S.Cell(S.scheme(method, membrane, receptors, dt), membrane, receptors)
     y = (-70.0, 8.0, 0.0, 5.0)
@@ -37,7 +37,7 @@ end
 end
 
 @testset "what is not linear is not integrated exactly" begin
-    conductance = (S.ExponentialSynapse{true,Float64}(5.0, 0.0),)
+    conductance = (S.ExponentialSynapse{true,Float64}(0.2, 0.0),)
     membrane = S.LIF{Float64}(20.0, -65.0, 1.5, 0.0, -60.0, 0.0)
     @test_throws SpikeCoreError S.scheme("exact", membrane, conductance, 0.1)
     @test_throws SpikeCoreError S.scheme("leapfrog", membrane, conductance, 0.1)
@@ -45,7 +45,7 @@ end
 
 @testset "receptors peak at the weight" begin
     for (rise, decay) in ((0.5, 5.0), (2.0, 2.0), (2.0, 2.0000001), (1.0, 30.0))
-        r = S.DoubleExponentialSynapse{false,Float64}(rise, decay, S.peak_gain(rise, decay), 0.0)
+        r = S.DoubleExponentialSynapse{false,Float64}(1 / rise, 1 / decay, S.peak_gain(rise, decay), 0.0)
         s, highest = (0.0, 1.0), 0.0
         for _ in 1:200_000
             s = s .+ 0.0005 .* S.rates(r, s)

@@ -18,7 +18,7 @@ from .wire import Arrays
 
 PIECE_SECONDS = 0.2
 # After a Ctrl-C: how long to wait for the piece under way, so that it is not lost.
-GRACE_SECONDS = 0.3
+GRACE_SECONDS = 0.2
 PIECE_BYTES = 64 << 20
 
 

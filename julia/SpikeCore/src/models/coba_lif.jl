@@ -2,7 +2,7 @@
 # where v > v_threshold, then v = v_reset, held for the refractory period. C in pF, g in nS, E, v in mV, I in pA.
 
 struct CobaLIF{T} <: Membrane
-    C::T
+    inverse_C::T
     g_L::T
     E_L::T
     v_threshold::T
@@ -13,11 +13,13 @@ end
 variables(::Type{<:CobaLIF}) = (:v,)
 rest(m::CobaLIF) = (m.E_L,)
 
-@inline derivative(m::CobaLIF, y, input) = ((m.g_L * (m.E_L - y[1]) + input.I) / m.C,)
+@inline derivative(m::CobaLIF, y, input) = ((m.g_L * (m.E_L - y[1]) + input.I) * m.inverse_C,)
 
 @inline activity(m::CobaLIF, y) = y[1] - m.v_threshold
 @inline fire(m::CobaLIF, y, u, dt) = activity(m, y) > 0
 
 @inline reset(m::CobaLIF, y) = (m.v_reset,)
 
-membrane_model!("CobaLIF", CobaLIF)
+membrane_model!("CobaLIF", CobaLIF; make=(p, i) -> CobaLIF{Float64}(1 / value(p, "C", i), value(p, "g_L", i), value(p, "E_L", i),
+                                                                    value(p, "v_threshold", i), value(p, "v_reset", i),
+                                                                    value(p, "refractory_period", i)))
