@@ -11,38 +11,9 @@ is in use.
 
 from typing import TYPE_CHECKING, Any
 
-from . import encode
 from ._version import __version__
-from .cells import lift, step
 from .engine import EngineError, JuliaError, configure, info
 from .kernels import ArrayKernel, ExponentialKernel, RaisedCosineKernel
-from .models import (
-    GIF,
-    GLIF,
-    IAF,
-    LI,
-    LIF,
-    LSNN,
-    MAT,
-    AdEx,
-    BernoulliGLM,
-    Cascade,
-    CobaLIF,
-    Equations,
-    HodgkinHuxley,
-    Izhikevich,
-    LIBox,
-    LIFAdEx,
-    LIFBox,
-    LIFCurrent,
-    LIFEx,
-    LIFGate,
-    LIFRefrac,
-    PoissonGLM,
-    RectifiedLNP,
-    RectifiedSAM,
-    ThresholdSAM,
-)
 from .network import Network
 from .plasticity import STDP, InhibitorySTDP, TsodyksMarkram
 from .receptors import AlphaSynapse, DeltaSynapse, DoubleExponentialSynapse, ExponentialSynapse, PulseSynapse
@@ -61,8 +32,36 @@ from .stimulus import (
 from .tune import tune
 
 if TYPE_CHECKING:
-    from . import analysis, plot
+    from . import analysis, encode, plot
+    from .cells import lift, step
     from .dataset import load, save
+    from .models import (
+        GIF,
+        GLIF,
+        IAF,
+        LI,
+        LIF,
+        LSNN,
+        MAT,
+        AdEx,
+        BernoulliGLM,
+        Cascade,
+        CobaLIF,
+        Equations,
+        HodgkinHuxley,
+        Izhikevich,
+        LIBox,
+        LIFAdEx,
+        LIFBox,
+        LIFCurrent,
+        LIFEx,
+        LIFGate,
+        LIFRefrac,
+        PoissonGLM,
+        RectifiedLNP,
+        RectifiedSAM,
+        ThresholdSAM,
+    )
 
 __all__ = [
     "GIF",
@@ -128,8 +127,46 @@ __all__ = [
     "tune",
 ]
 
-# Modules that need xarray, whose import takes longer than all of the above.
-_LATER = {"analysis": None, "plot": None, "load": "dataset", "save": "dataset"}
+# What is imported when it is first asked for: modules that need xarray, and the many models.
+_LATER = {
+    "analysis": None,
+    "encode": None,
+    "plot": None,
+    "lift": "cells",
+    "step": "cells",
+    "load": "dataset",
+    "save": "dataset",
+    **dict.fromkeys(
+        [
+            "GIF",
+            "GLIF",
+            "IAF",
+            "LI",
+            "LIF",
+            "LSNN",
+            "MAT",
+            "AdEx",
+            "BernoulliGLM",
+            "Cascade",
+            "CobaLIF",
+            "Equations",
+            "HodgkinHuxley",
+            "Izhikevich",
+            "LIBox",
+            "LIFAdEx",
+            "LIFBox",
+            "LIFCurrent",
+            "LIFEx",
+            "LIFGate",
+            "LIFRefrac",
+            "PoissonGLM",
+            "RectifiedLNP",
+            "RectifiedSAM",
+            "ThresholdSAM",
+        ],
+        "models",
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:
