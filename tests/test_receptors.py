@@ -237,3 +237,30 @@ def test_arrays_and_noise_as_currents() -> None:
     x, y = noise.values[0, 0], noise.values[0, 50]
     assert abs(x.std() / 3.0 - 1) < 5 / np.sqrt(2 * 2000)
     assert abs(np.corrcoef(x, y)[0, 1] - np.exp(-1.0)) < 5 / np.sqrt(2000)
+
+
+def test_one_network_serves_several_models_and_steps():
+    """What is kept of a network between runs is that of the same receptors and delays only."""
+    rng = np.random.default_rng(8)
+    dense = rng.uniform(1, 4, (20, 20)) * np.where(np.arange(20) < 14, 1, -2)[:, None]
+    kept = psn.Network.from_dense(dense, delay=rng.integers(1, 5, (20, 20)).astype(float))
+    kick = psn.ConstantStimulus(strength=900.0, targets=[0, 1, 15])
+    currents = psn.LIF(receptors={"exc": psn.ExponentialSynapse(), "inh": psn.ExponentialSynapse()})
+    for model, dt in (
+        (psn.CobaLIF(), 0.1),
+        (currents, 0.1),
+        (psn.CobaLIF(), 0.1),
+        (psn.CobaLIF(), 0.5),
+        (psn.AdEx(), 0.1),
+    ):
+        fresh = psn.Network.from_dense(dense, delay=np.where(dense != 0, _delays(kept), 0.0))
+        again, first = (psn.simulate(model, net, duration=60, dt=dt, stimulus=kick) for net in (kept, fresh))
+        assert first.sizes["spike"] > 2
+        np.testing.assert_array_equal(again.final_v, first.final_v)
+        np.testing.assert_array_equal(again.spike_time, first.spike_time)
+
+
+def _delays(net: psn.Network) -> np.ndarray:
+    delays = np.zeros((net.n, net.n))
+    delays[np.repeat(np.arange(net.n), np.diff(net.offset)), net.target] = net.delay
+    return delays

@@ -91,6 +91,7 @@ class Network:
             if isinstance(array, np.ndarray):
                 array.flags.writeable = False
         self._hash: str | None = None
+        self._parts: Any = None  # synapses by receptor, kept by projections.py
 
     def _check(self) -> None:
         """Refuses arrays that do not belong together: they may come from a file, or from anybody."""
@@ -528,6 +529,9 @@ class Network:
         if not isinstance(other, Network):
             return NotImplemented
         return self.hash() == other.hash()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_parts": None}
 
     def __hash__(self) -> int:
         return hash(self.hash())

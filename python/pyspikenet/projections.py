@@ -1,19 +1,20 @@
 """Synapses of a network as SpikeCore takes them: one projection for a cascade, one per receptor of a membrane."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .engine.memory import shared_empty
 from .models.base import Model
 from .models.lif_gate import LIFGate
 from .models.membrane import MembraneModel
 from .network import Network
 from .parameters import shown
 from .plasticity import Rules, rules_by_receptor
-
-Parts = list[tuple[int, NDArray[np.bool_] | None]]
+from .receptors import Receptor
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,34 @@ def build(model: Model, network: Network, dt: float, plasticity: Any = None) -> 
     delay, delays = network.delay_steps(dt)
     receptors = model.all_receptors() if isinstance(model, MembraneModel) else {}
     rules = rules_by_receptor(plasticity, list(receptors))
-    parts: Parts = _by_receptor(model, network) if isinstance(model, MembraneModel) else [(0, None)]
     found = []
-    for receptor, chosen in parts:
+    for receptor, chosen, flipped, own in _parts(model, network, receptors, delays, dt):
+        params: dict[str, Any] = {"delay": delay, "receptor": receptor + 1}
+        name = list(receptors)[receptor] if receptors else None
+        here = rules.get(name, rules.get(None, ()))
+        for rule in here:
+            if isinstance(model, LIFGate):
+                raise ValueError(f"plasticity must be None for a LIFGate, whose synapses are graded, got {rule!r}")
+            params[rule.acts_on] = rule.to_wire(own["weight"])
+        found.append(Projection(receptor, chosen, flipped, here, params, own))
+    return found
+
+
+Parts = list[tuple[int, NDArray[np.bool_] | None, bool, dict[str, NDArray[Any]]]]
+MOST_KEPT = 5_000_000  # synapses of a network whose parts are kept for the next run
+
+
+def _parts(
+    model: Model, network: Network, receptors: Mapping[str, Receptor], delays: NDArray[np.int32] | None, dt: float
+) -> Parts:
+    """Receptor, synapses, whether their sign is taken away, and arrays; those of the last run if they are the same."""
+    key = (tuple((name, x.is_conductance) for name, x in receptors.items()), None if delays is None else dt)
+    kept: tuple[Any, Parts] | None = network._parts
+    if kept is not None and kept[0] == key:
+        return kept[1]
+    found: Parts = []
+    codes = _by_receptor(model, network) if isinstance(model, MembraneModel) else [(0, None)]
+    for receptor, chosen in codes:
         weight = network.weight if chosen is None else network.weight[chosen]
         flipped = False
         name = list(receptors)[receptor] if receptors else None
@@ -57,17 +83,21 @@ def build(model: Model, network: Network, dt: float, plasticity: Any = None) -> 
         if chosen is not None:
             before = np.concatenate([np.zeros(1, np.int64), np.cumsum(chosen, dtype=np.int64)])
             own["offset"] = before[network.offset]
-            for key in {"target", "delay"} & set(own):
-                own[key] = own[key][chosen]
-        params: dict[str, Any] = {"delay": delay, "receptor": receptor + 1}
-        here = rules.get(name, rules.get(None, ()))
-        for rule in here:
-            if isinstance(model, LIFGate):
-                raise ValueError(f"plasticity must be None for a LIFGate, whose synapses are graded, got {rule!r}")
-            params[rule.acts_on] = rule.to_wire(weight)
-        arrays = {key: np.ascontiguousarray(array) for key, array in own.items()}
-        found.append(Projection(receptor, chosen, flipped, here, params, arrays))
+            for key_of_array in {"target", "delay"} & set(own):
+                own[key_of_array] = own[key_of_array][chosen]
+        found.append((receptor, chosen, flipped, {name: _for_julia(array, network) for name, array in own.items()}))
+    if network.n_synapses <= MOST_KEPT:
+        network._parts = (key, found)
     return found
+
+
+def _for_julia(array: NDArray[Any], network: Network) -> NDArray[Any]:
+    """The array, in memory that Julia can map if it is not the network's own."""
+    if array is network.offset or array is network.target or array is network.weight:
+        return array
+    made = shared_empty(array.shape, array.dtype)
+    made[...] = array
+    return made
 
 
 def network_weights(projections: list[Projection], network: Network, pieces: dict[int, NDArray[Any]]) -> NDArray[Any]:
@@ -87,7 +117,7 @@ def projection_weights(projection: Projection, weights: NDArray[Any]) -> NDArray
     return np.ascontiguousarray(-own if projection.flipped else own)
 
 
-def _by_receptor(model: MembraneModel, network: Network) -> Parts:
+def _by_receptor(model: MembraneModel, network: Network) -> list[tuple[int, NDArray[np.bool_] | None]]:
     """Numbers of receptors and which synapses each has; None for all of them."""
     names = list(model.all_receptors())
     if network.n_synapses == 0:
