@@ -112,7 +112,7 @@ end
 function one_cell(@nospecialize(make), p::Parameters, i::Int, dt::Float64)
     membrane = make(p, i)
     given = Any[given_receptor(p, j, i) for j in 1:length(p.numbers["receptors"])]
-    receptors = (filter(r -> r !== nothing, given)...,)
+    receptors = (given...,)
     method = p.numbers["method"]::String
     return Any[Cell(method == "discrete" ? Discrete() : scheme(method, membrane, receptors, dt), membrane, receptors), given]
 end
@@ -139,8 +139,8 @@ function blueprint(::Type{T}, @nospecialize(C), p::Parameters, given::Vector{Any
     M = membrane_type(C)
     names, arrivals = String[string(v) for v in variables(M)], Int[]
     for (d, r) in zip(p.numbers["receptors"], given)
-        push!(arrivals, r === nothing ? 1 : length(names) + arrival(typeof(r)))
-        r === nothing || append!(names, variable_names(typeof(r), required(d, "name", String)))
+        push!(arrivals, length(names) + arrival(typeof(r)))
+        append!(names, variable_names(typeof(r), required(d, "name", String)))
     end
     append!(arrivals, own_arrivals(M))
     initial = Vector{T}[zeros(T, p.n) for _ in names]
