@@ -9,6 +9,13 @@ end
 value(x::Real) = x
 value(x::Dual) = x.value
 
+"The number, a dual one as it is."
+plain(x::Real) = Float64(x)
+plain(x::Dual) = x
+"The derivatives of `x`, in one direction."
+slope_of(x::Dual) = x.partials[1]
+slope_of(x::Real) = zero(x)
+
 "`x` as a variable: direction `k` of `N`."
 @inline seeded(x::T, ::Val{N}, k::Int=1) where {T<:Real,N} = Dual{N,T}(x, ntuple(j -> T(j == k), Val(N)))
 
@@ -40,6 +47,19 @@ end
 @inline Base.:^(x::Dual{N,T}, y::Real) where {N,T<:Real} = chain(x, x.value^T(y), T(y) * x.value^T(y - 1))
 @inline Base.muladd(x::Dual{N,T}, y::Dual{N,T}, z::Dual{N,T}) where {N,T<:Real} = x * y + z
 
+# A plain number beside a dual one has no partials to carry.
+for R in (:Float32, :Float64)
+    @eval begin
+        @inline Base.:+(x::Dual{N,$R}, y::$R) where {N} = Dual{N,$R}(x.value + y, x.partials)
+        @inline Base.:+(x::$R, y::Dual{N,$R}) where {N} = Dual{N,$R}(x + y.value, y.partials)
+        @inline Base.:-(x::Dual{N,$R}, y::$R) where {N} = Dual{N,$R}(x.value - y, x.partials)
+        @inline Base.:-(x::$R, y::Dual{N,$R}) where {N} = Dual{N,$R}(x - y.value, map(-, y.partials))
+        @inline Base.:*(x::Dual{N,$R}, y::$R) where {N} = chain(x, x.value * y, y)
+        @inline Base.:*(x::$R, y::Dual{N,$R}) where {N} = chain(y, x * y.value, x)
+        @inline Base.:/(x::Dual{N,$R}, y::$R) where {N} = chain(x, x.value / y, inv(y))
+    end
+end
+
 for compare in (:<, :<=, :(==), :isless)
     @eval @inline Base.$compare(x::Dual{N,T}, y::Dual{N,T}) where {N,T<:Real} = $compare(x.value, y.value)
 end
@@ -51,6 +71,13 @@ Base.isfinite(x::Dual) = isfinite(x.value)
 @inline Base.sin(x::Dual) = chain(x, sin(x.value), cos(x.value))
 @inline Base.cos(x::Dual) = chain(x, cos(x.value), -sin(x.value))
 
+@inline Base.exp(x::Dual) = chain(x, exp(x.value), exp(x.value))
+@inline Base.log(x::Dual) = chain(x, log(x.value), inv(x.value))
+@inline Base.sqrt(x::Dual) = chain(x, sqrt(x.value), inv(2 * sqrt(x.value)))
+@inline Base.expm1(x::Dual) = chain(x, expm1(x.value), exp(x.value))
+@inline Base.log1p(x::Dual) = chain(x, log1p(x.value), inv(1 + x.value))
+@inline Base.tanh(x::Dual) = chain(x, tanh(x.value), 1 - tanh(x.value)^2)
+
 @inline function vexp(x::Dual)
     y = vexp(x.value)
     return chain(x, y, y)
@@ -60,4 +87,11 @@ end
 @inline function sqrt_positive(x::Dual)
     y = sqrt_positive(x.value)
     return chain(x, y, inv(2y))
+end
+
+"The derivative of f = (exp(x) - 1) / x: by its series where the difference would cancel."
+@inline function relative_exp_slope(x, f)
+    small = abs(x) < one(x) / 100
+    series = muladd(x, muladd(x, muladd(x, one(x) / 30, one(x) / 8), one(x) / 3), one(x) / 2)
+    return ifelse(small, series, (vexp(x) - f) / ifelse(small, one(x), x))
 end

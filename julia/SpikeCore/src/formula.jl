@@ -46,12 +46,7 @@ end
     safe = ifelse(x == 0, one(x), x)
     return ifelse(x == 0, one(x), vexpm1(safe) / safe)
 end
-@inline function relative_exp(x::Dual)
-    v, f = x.value, relative_exp(x.value)
-    small = abs(v) < oftype(v, 0.01)
-    series = muladd(v, muladd(v, muladd(v, oftype(v, 1 / 30), oftype(v, 1 / 8)), oftype(v, 1 / 3)), oftype(v, 1 / 2))
-    return chain(x, f, ifelse(small, series, (vexp(v) - f) / ifelse(small, one(v), v)))
-end
+@inline relative_exp(x::Dual) = chain(x, relative_exp(x.value), relative_exp_slope(x.value, relative_exp(x.value)))
 
 # Angles are brought to one turn; what this rounds is as much as the angle itself was rounded.
 @inline function turn(x)

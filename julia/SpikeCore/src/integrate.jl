@@ -119,6 +119,7 @@ end
     safe = ifelse(small, one(x), x)
     return ifelse(small, 1 + x / 2, vexpm1(safe) / safe)
 end
+@inline exprel(x::Dual) = chain(x, exprel(x.value), relative_exp_slope(x.value, exprel(x.value)))
 
 @inline function move(exact::Exact, cell::Cell{S,M,R}, y::Tuple, input, active, dt) where {S,M,R}
     size = Val(n_variables(M))
@@ -166,24 +167,26 @@ end
 
 # What follows runs once when a model is made. It is written for quick compilation: plain loops, and nothing specialised.
 
-"Rates of change of variables `y` at current `I`, without noise."
-function rates_at(@nospecialize(cell), y::Vector{Float64}, I::Float64)
+"Rates of change of variables `y` at current `I`, without noise, as numbers of type `R`."
+function rates_at(@nospecialize(cell), ::Type{R}, y::Vector{Float64}, I::Float64) where {R<:Real}
     noise = Any[0.0 for _ in 1:n_noises(typeof(cell.membrane))]
     values = Base.invokelatest(rates, cell, (y...,), (I=I, xi=(noise...,), t=0.0), 1.0)
-    return Float64[x for x in values]
+    return R[x for x in values]
 end
 
-function exact(@nospecialize(cell), dt::Float64)
+exact(@nospecialize(cell), dt::Float64) = exact(cell, dt, common_type(flat(cell)))
+
+function exact(@nospecialize(cell), dt::Float64, ::Type{R}) where {R<:Real}
     receptors = Any[r for r in cell.receptors]
     m = n_variables(typeof(cell.membrane))::Int
     K = n_states(typeof(cell))::Int
     # The equations are dy/dt = A y + b + c I: their coefficients are differences of rates, exact for linear ones.
-    A = zeros(K + 2, K + 2)
-    constant, unit = rates_at(cell, zeros(K), 0.0), rates_at(cell, zeros(K), 1.0)
+    A = zeros(R, K + 2, K + 2)
+    constant, unit = rates_at(cell, R, zeros(K), 0.0), rates_at(cell, R, zeros(K), 1.0)
     for j in 1:K
         e = zeros(K)
         e[j] = 1.0
-        column = rates_at(cell, e, 0.0)
+        column = rates_at(cell, R, e, 0.0)
         for i in 1:K
             A[i, j] = (column[i] - constant[i]) * dt
         end
@@ -249,18 +252,18 @@ function product(A::Matrix{R}, B::Matrix{R}, scale::Float64) where {R<:Real}
     return C
 end
 
-tuple_of_rows(P::Matrix{Float64}, row::Int, column::Int, rows::Int, columns::Int) =
+tuple_of_rows(P::Matrix, row::Int, column::Int, rows::Int, columns::Int) =
     (Any[(Any[P[row+i, column+j] for j in 1:columns]...,) for i in 1:rows]...,)
 
-function check_linear(@nospecialize(cell), A::Matrix{Float64}, K::Int, dt::Float64)
+function check_linear(@nospecialize(cell), A::Matrix{<:Real}, K::Int, dt::Float64)
     probe = Float64[0.7 + 0.31j for j in 1:K]
-    found = rates_at(cell, probe, 0.9)
+    found = rates_at(cell, eltype(A), probe, 0.9)
     for i in 1:K
-        expected = (A[i, K+1] + 0.9 * A[i, K+2]) / dt
+        expected = (value(A[i, K+1]) + 0.9 * value(A[i, K+2])) / dt
         for j in 1:K
-            expected += A[i, j] / dt * probe[j]
+            expected += value(A[i, j]) / dt * probe[j]
         end
-        abs(found[i] - expected) <= 1e-9 * (1 + abs(expected)) ||
+        abs(value(found[i]) - expected) <= 1e-9 * (1 + abs(expected)) ||
             fail("method = \"exact\" is for linear equations, and those of ", nameof(typeof(cell.membrane)), " are not linear here")
     end
     return nothing

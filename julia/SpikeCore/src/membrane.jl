@@ -87,12 +87,27 @@ function value(p::Parameters, name, i::Int)
     haskey(p.arrays, name) || return number(p, name)
     x = p.arrays[name]
     length(x) == p.n || fail(name, " must have one value per neuron (", p.n, "), got ", length(x))
-    return Float64(x[i])
+    return plain(x[i])
 end
 
+"The type that holds all of these numbers: Float64, or dual."
+common_type(values) = any(x -> x isa Dual, values) ? Dual{1,Float64} : Float64
+"A struct `M{R}` of numbers of any type."
+assemble(::Type{M}, values) where {M} = M{common_type(values)}(values...)
+
+
+"How a neuron of each membrane model is made: (parameters, neuron) -> membrane."
+const MAKERS = Dict{String,Any}()
+"Models whose parameters are their fields."
+const PLAIN_MODELS = Set{String}()
+
 "Adds a model to MODELS: its parameters are the fields of `M`, unless `make(p, i)` says how neuron `i` is made."
-function membrane_model!(name::String, ::Type{M}; make=(p, i) -> M{Float64}(map(f -> value(p, f, i), String.(fieldnames(M)))...)) where {M}
-    MODELS[name] = (p, T, dt) -> build_cells(make, p, T, dt)
+function membrane_model!(name::String, ::Type{M}; make=nothing) where {M}
+    names = String[String(f) for f in fieldnames(M)]
+    made = make === nothing ? (p, i) -> assemble(M, Any[value(p, f, i) for f in names]) : make
+    MODELS[name] = (p, T, dt) -> build_cells(made, p, T, dt)
+    MAKERS[name] = made
+    make === nothing && push!(PLAIN_MODELS, name)
     return nothing
 end
 

@@ -19,7 +19,7 @@ isgiven(p::Parameters, name) = haskey(p.numbers, name) || haskey(p.arrays, name)
 function number(p::Parameters, name)
     haskey(p.arrays, name) && fail(name, " must be one number for all neurons")
     haskey(p.numbers, name) || fail("the parameter ", name, " is missing")
-    return Float64(p.numbers[name])
+    return plain(p.numbers[name])
 end
 
 "The parameter as a vector of length 1 (the same for all neurons) or n."

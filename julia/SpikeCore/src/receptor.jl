@@ -55,8 +55,8 @@ variable_names(::Type{<:DoubleExponentialSynapse}, name) = [string("g_", name), 
 @inline settle(r::Union{DeltaSynapse,PulseSynapse}, s) = (zero(s[1]),)
 
 "1 / the largest s that x = 1 leads to, for ds/dt = x - s / decay and dx/dt = -x / rise."
-function peak_gain(rise::Float64, decay::Float64)
-    isapprox(rise, decay; rtol=1e-6) && return exp(1) / decay
+function peak_gain(rise, decay)
+    isapprox(value(rise), value(decay); rtol=1e-6) && return exp(1) / sqrt(rise * decay)
     time = log(decay / rise) * rise * decay / (decay - rise)
     return 1 / (rise * decay / (decay - rise) * (exp(-time / decay) - exp(-time / rise)))
 end
@@ -121,9 +121,13 @@ function given_receptor(p::Parameters, j::Int, i::Int)
     of(name) = value(p, string("receptor.", j, ".", name), i)
     reversal = G ? of("reversal") : 0.0
     kind == "delta" && return DeltaSynapse()
-    kind == "pulse" && return PulseSynapse{G,Float64}(reversal)
-    kind == "exponential" && return ExponentialSynapse{G,Float64}(1 / of("tau"), reversal)
+    kind == "pulse" && return PulseSynapse{G,common_type((reversal,))}(reversal)
+    kind == "exponential" && return exponential_synapse(G, 1 / of("tau"), reversal)
     kind == "double_exponential" || fail("unknown receptor ", kind)
     rise, decay = of("tau_rise"), of("tau_decay")
-    return DoubleExponentialSynapse{G,Float64}(1 / rise, 1 / decay, peak_gain(rise, decay), reversal)
+    return double_exponential_synapse(G, rise, decay, reversal)
 end
+
+exponential_synapse(G::Bool, rate, reversal) = ExponentialSynapse{G,common_type((rate, reversal))}(rate, reversal)
+double_exponential_synapse(G::Bool, rise, decay, reversal) =
+    DoubleExponentialSynapse{G,common_type((rise, decay, reversal))}(1 / rise, 1 / decay, peak_gain(rise, decay), reversal)

@@ -20,6 +20,6 @@ rest(m::CobaLIF) = (m.E_L,)
 
 @inline reset(m::CobaLIF, y) = (m.v_reset,)
 
-membrane_model!("CobaLIF", CobaLIF; make=(p, i) -> CobaLIF{Float64}(1 / value(p, "C", i), value(p, "g_L", i), value(p, "E_L", i),
-                                                                    value(p, "v_threshold", i), value(p, "v_reset", i),
-                                                                    value(p, "refractory_period", i)))
+membrane_model!("CobaLIF", CobaLIF; make=(p, i) -> assemble(CobaLIF, Any[1 / value(p, "C", i), value(p, "g_L", i), value(p, "E_L", i),
+                                                                          value(p, "v_threshold", i), value(p, "v_reset", i),
+                                                                          value(p, "refractory_period", i)]))

@@ -87,9 +87,6 @@ function slopes_code(f::Formulas)
     return Expr(:tuple, slopes...)
 end
 
-slope_of(x::Dual) = x.partials[1]
-slope_of(x::Real) = zero(x)
-
 "The sides of the threshold, as a tuple."
 function threshold_code(f::Formulas)
     isempty(f.threshold) && return :((zero(T), one(T)))
@@ -194,13 +191,10 @@ end
 
 MODELS["Equations"] = function (p::Parameters, ::Type{T}, dt) where {T}
     id = text_model(required(p.numbers, "formulas", Dict{String,Any}))
-    names = map(string, TEXT_MODELS[id].parameters)
     # Initial values that differ do not make the neurons differ.
     starts = Dict{String,Any}(name => x for (name, x) in p.arrays if startswith(name, "initial."))
     own = Parameters(p.numbers, Dict{String,Any}(name => x for (name, x) in p.arrays if !haskey(starts, name)), p.n)
-    make(q, i) = TextModel{id,length(names),Float64}(Tuple(Float64[value(q, string("parameter.", name), i) for name in names]),
-                                                     value(q, "refractory_period", i))
-    cells, blueprint = build_cells(make, own, T, dt)
+    cells, blueprint = build_cells(equations_maker(id), own, T, dt)
     for (k, name) in enumerate(blueprint.variables)
         start = column(p, string("initial.", name))
         for i in 1:p.n
@@ -208,4 +202,15 @@ MODELS["Equations"] = function (p::Parameters, ::Type{T}, dt) where {T}
         end
     end
     return cells, blueprint
+end
+
+"How a neuron of text model `id` is made."
+function equations_maker(id::Int)
+    names = map(string, TEXT_MODELS[id].parameters)
+    return function (q, i)
+        values = Any[value(q, string("parameter.", name), i) for name in names]
+        period = value(q, "refractory_period", i)
+        R = common_type(values)
+        return TextModel{id,length(names),R}((map(x -> convert(R, x), values)...,), period)
+    end
 end

@@ -1,0 +1,525 @@
+# What is free in a run, and the gradient of a loss with respect to it: forward over the segments of the run, back over them,
+# and from what the loops of adjoint.jl know (numbers of cells, adjoints of states and inputs) to parameters.
+
+"""
+Something that is free: parameters of the model (`names`, as the model knows them), the weights of projection `index`, the initial
+values of variable `index`, or a field of stimulus `index`. `value` has one number or one for each neuron, synapse or entry.
+"""
+mutable struct FreeParameter
+    kind::String
+    names::Vector{String}
+    index::Int
+    value::Vector{Float64}
+    position::Int                   # of a number of the cell that is the parameter itself; 0: not so simple
+    slopes::Matrix{Float64}         # of the cell's numbers by the parameter: [number, one or each neuron]
+end
+
+mutable struct Problem{T,W,S}
+    setup::Setup{T,W}
+    model::Dict{String,Any}
+    arrays::Dict{String,Any}
+    cells::Any
+    at_rest::Bool                   # the run begins at rest, which depends on the parameters
+    first_step::Int
+    steps::Int
+    segment::Int
+    free::Vector{FreeParameter}
+    losses::Vector{Loss{T}}
+    weights::Vector{Vector{T}}
+    initial::Vector{Matrix{T}}
+    noises::Vector{Vector{Vector{Float64}}}
+    rule::SpikeRule{S}
+    groups::Vector{Lanes{T}}
+    tiled::Vector{Any}              # the cells of each group's lanes
+    states::Vector{Vector{LossState{T}}}    # per loss, per group
+    optimiser::Dict{String,Any}
+end
+
+"""
+    Problem(params, arrays)
+
+A run to be differentiated: what `Run` takes, and `steps`, `surrogate` (name, alpha), `mode` (surrogate, soft or relaxed),
+`stochastic`, `detach_reset`, `losses`, `free` (kind, names, index, each) and `memory`, bytes for the tape.
+"""
+function Problem(params::Dict{String,Any}, arrays::Dict{String,Any})
+    run = Run(params, arrays)
+    setup = run.setup
+    is_membrane(setup.blueprint) || return CascadeProblem(run, params, arrays)
+    return membrane_problem(setup, run.neurons, params, arrays)
+end
+
+function membrane_problem(setup::Setup{T,W}, cells, params::Dict{String,Any}, arrays::Dict{String,Any}) where {T,W}
+    setup.is_plastic && fail("plasticity cannot be differentiated")
+    steps, n, dt = required(params, "steps", Int), setup.n, Float64(setup.dt)
+    steps >= 1 || fail("steps must be at least 1, got ", steps)
+    rule = spike_rule(T, params)
+    trials = length(setup.trials)
+    losses = Loss{T}[build_loss(T, d, owned_by("loss.$j.", arrays), n, steps, trials, dt, setup.blueprint.variables)
+                     for (j, d) in enumerate(required(params, "losses", Vector))]
+    initial = [reduce(hcat, [trial.state[k] for trial in setup.trials]) for k in 1:length(setup.blueprint.variables)]
+    problem = Problem{T,W,typeof(rule.surrogate)}(
+        setup, params["model"], owned_by("model.", arrays), cells, get(params, "initial", "rest") == "rest" && params["model"]["name"] != "Equations",
+        setup.trials[1].step, steps, segment_length(setup, steps, Float64(required(params, "memory", Real))), FreeParameter[],
+        losses, Vector{T}[Vector{T}(p.synapses.weight) for p in setup.projections], initial,
+        [deepcopy(trial.noises) for trial in setup.trials], rule, Lanes{T}[], Any[], Vector{LossState{T}}[], Dict{String,Any}())
+    for d in required(params, "free", Vector)
+        push!(problem.free, free_parameter(problem, d))
+    end
+    return problem
+end
+
+function spike_rule(::Type{T}, params) where {T}
+    mode = required(params, "mode", String)
+    mode in ("surrogate", "soft", "relaxed") || fail("mode must be surrogate, soft or relaxed, got ", mode)
+    return SpikeRule(surrogate(T, required(params, "surrogate", Dict{String,Any})), mode == "relaxed", mode == "soft",
+                     required(params, "stochastic", Bool), required(params, "detach_reset", Bool))
+end
+
+"""
+How many steps are kept on the tape at once: all, if they fit into `memory` bytes; else about the square root of their number,
+with as many checkpoints.
+"""
+function segment_length(setup::Setup{T}, steps::Int, memory::Float64) where {T}
+    lanes = setup.n * length(setup.trials)
+    per_step = Float64(lanes) * sizeof(T) * (length(setup.blueprint.variables) + 5 + length(reached(setup)))
+    per_step * steps <= memory && return steps
+    return max(ceil(Int, sqrt(steps)), min(steps, longest_delay(setup)))
+end
+
+# ---- what is free -------------------------------------------------------------------------------------------------------
+
+function free_parameter(problem::Problem, d::Dict{String,Any})
+    kind, setup = required(d, "kind", String), problem.setup
+    index = get(d, "index", 0)
+    names = convert(Vector{String}, get(d, "names", String[]))
+    parameter = FreeParameter(kind, names, index, Float64[], 0, zeros(0, 0))
+    if kind == "model"
+        isempty(names) && fail("a free parameter of the model must have a name")
+        p = Parameters(problem.model, problem.arrays, setup.n)
+        parameter.value = convert(Vector{Float64}, column(p, names[1]))
+        parameter.position = simple_position(problem, names)
+        parameter.slopes = simple_slopes(problem, parameter.position)
+    elseif kind == "weight"
+        1 <= index <= length(setup.projections) || fail("projection ", index, " does not exist")
+        parameter.value = Float64.(problem.weights[index])
+    elseif kind == "initial"
+        1 <= index <= length(problem.initial) || fail("variable ", index, " does not exist")
+        problem.at_rest = false
+        x = problem.initial[index]
+        all(c -> view(x, :, c) == view(x, :, 1), 1:size(x, 2)) || fail("a free initial state must be the same in all trials")
+        parameter.value = get(d, "each", true) ? Float64.(x[:, 1]) : Float64[x[1, 1]]
+    elseif kind == "stimulus"
+        s = stimulus_place(setup, d)
+        if s isa Table      # what is free is written to, and the arrays of the caller are not to be
+            s = setup.stimuli.tables[index] = Table(s.target, copy(s.data), s.start, s.rate)
+        end
+        parameter.value = stimulus_values(setup, s, names[1])
+        parameter.names = [names[1], string(d["group"])]
+    else
+        fail("unknown kind of free parameter ", kind)
+    end
+    return parameter
+end
+
+"The number of the cell that a parameter of the model is, if it is one."
+function simple_position(problem::Problem, names::Vector{String})
+    length(names) == 1 || return 0
+    C = cell_type(problem.cells)
+    M = membrane_type(C)
+    string(problem.model["method"]) == "exact" && return 0
+    if M <: TextModel
+        startswith(names[1], "parameter.") || return 0
+        k = findfirst(==(Symbol(names[1][length("parameter.")+1:end])), TEXT_MODELS[M.parameters[1]].parameters)
+        return k === nothing ? 0 : k
+    end
+    problem.model["name"] in PLAIN_MODELS || return 0
+    k = findfirst(==(Symbol(names[1])), fieldnames(M))
+    return k === nothing ? 0 : k
+end
+
+n_numbers(problem::Problem) = length(leaves(cell_type(problem.cells), :x))
+
+function simple_slopes(problem::Problem, position::Int)
+    x = zeros(position == 0 ? 0 : n_numbers(problem), 1)
+    position == 0 || (x[position, 1] = 1)
+    return x
+end
+
+"Sets the slopes of a parameter that enters the cell's numbers in any way, by calling what makes them with dual numbers."
+function find_slopes!(parameter::FreeParameter, problem::Problem)
+    parameter.position == 0 || return nothing
+    setup = problem.setup
+    model = problem.model
+    shared = isempty(problem.arrays)
+    slopes = zeros(n_numbers(problem), shared ? 1 : setup.n)
+    make = model["name"] == "Equations" ? equations_maker(text_model(model["formulas"])) : MAKERS[model["name"]]
+    for i in 1:size(slopes, 2)
+        numbers, arrays = copy(model), copy(problem.arrays)
+        for name in parameter.names
+            numbers[name] = Dual{1,Float64}(value(Parameters(model, problem.arrays, setup.n), name, i), (1.0,))
+            delete!(arrays, name)
+        end
+        cell = Base.invokelatest(one_cell, make, Parameters(numbers, arrays, setup.n), i, Float64(setup.dt))[1]
+        for (k, x) in enumerate(Base.invokelatest(flat, cell))
+            slopes[k, i] = slope_of(x)
+        end
+    end
+    parameter.slopes = slopes
+    return nothing
+end
+
+"Brings the values of what is free to where they are used."
+function use_values!(problem::Problem{T}) where {T}
+    setup = problem.setup
+    rebuild = false
+    for parameter in problem.free
+        if parameter.kind == "model"
+            for name in parameter.names
+                if length(parameter.value) == 1
+                    problem.model[name] = parameter.value[1]
+                else
+                    problem.arrays[name] = parameter.value
+                end
+            end
+            rebuild = true
+        elseif parameter.kind == "weight"
+            problem.weights[parameter.index] .= parameter.value
+        elseif parameter.kind == "initial"
+            problem.initial[parameter.index] .= parameter.value
+        else
+            set_stimulus_values!(setup, parameter)
+        end
+    end
+    rebuild || return nothing
+    if problem.cells isa PerCell && all(p -> p.kind != "model" || p.position > 0, problem.free)
+        for parameter in problem.free
+            parameter.kind == "model" && (problem.cells.columns[parameter.position] .= parameter.value)
+        end
+    else
+        problem.cells = Base.invokelatest(MODELS[problem.model["name"]], Parameters(problem.model, problem.arrays, setup.n), T,
+                                          Float64(setup.dt))[1]
+    end
+    problem.at_rest && Base.invokelatest(set_to_rest!, problem.initial, problem.cells, setup)
+    return nothing
+end
+
+function set_to_rest!(initial::Vector{Matrix{T}}, cells, setup::Setup{T}) where {T}
+    for i in 1:setup.n
+        y = rest(at(cells, i).membrane)
+        for k in 1:n_variables(membrane_type(cell_type(cells)))
+            initial[k][i, :] .= y[k]
+        end
+    end
+    return nothing
+end
+
+# ---- groups of trials -----------------------------------------------------------------------------------------------------
+
+"Lays out the trials of a batch: in as many groups as threads can work on."
+function lay_out!(problem::Problem{T}, trials::Vector{Int}) where {T}
+    setup = problem.setup
+    parts = min(setup.threads, length(trials))
+    cuts = [div(length(trials) * p, parts) for p in 0:parts]
+    chosen = [trials[cuts[p]+1:cuts[p+1]] for p in 1:parts]
+    if length(problem.groups) != parts || any(p -> length(problem.groups[p].trials) != length(chosen[p]), 1:parts)
+        watch = Int[watched(loss) for loss in problem.losses]
+        free_input = any(p -> p.kind == "stimulus", problem.free)
+        problem.groups = [Lanes(setup, t, problem.segment, problem.rule.visible, watch, n_numbers(problem), free_input) for t in chosen]
+    end
+    for (lanes, t) in zip(problem.groups, chosen)
+        lanes.trials = t
+    end
+    problem.tiled = Any[tile(problem.cells, lanes) for lanes in problem.groups]
+    problem.states = [LossState{T}[loss_state(loss, lanes, problem.segment) for lanes in problem.groups] for loss in problem.losses]
+    return nothing
+end
+
+tile(cells::Shared, lanes::Lanes) = cells
+function tile(cells::PerCell{C,D}, lanes::Lanes{T}) where {C,D,T}
+    columns = map(cells.columns) do column
+        x = Vector{T}(undef, lanes.size)
+        for l in 1:lanes.size
+            x[l] = column[(l-1)%lanes.n+1]
+        end
+        x
+    end
+    return PerCell{C,D}(columns)
+end
+
+# ---- the gradient ---------------------------------------------------------------------------------------------------------
+
+"""
+    evaluate!(problem, trials, coefficients, wanted)
+
+The loss of the `trials` (columns), the sum of the losses times their `coefficients`; and, if `wanted`, its gradient by what is free.
+Returns (loss, value of each loss, gradients, number of spikes of each neuron).
+"""
+function evaluate!(problem::Problem{T}, trials::Vector{Int}, coefficients::Vector{Float64}, wanted::Bool) where {T}
+    length(coefficients) == length(problem.losses) || fail("coefficients must have one number per loss")
+    isempty(trials) && fail("trials must name at least one")
+    lay_out!(problem, trials)
+    if wanted
+        foreach(p -> p.kind == "model" && find_slopes!(p, problem), problem.free)
+    end
+    return Base.invokelatest(evaluate_laid_out!, problem, coefficients, wanted)
+end
+
+function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, wanted::Bool) where {T}
+    groups, setup = problem.groups, problem.setup
+    starts = collect(0:problem.segment:problem.steps-1)
+    lengths = [min(problem.segment, problem.steps - start) for start in starts]
+    checkpoints = [Vector{Checkpoint{T}}(undef, length(starts)) for _ in groups]
+    counts = [zeros(lanes.n) for lanes in groups]
+    on_threads(length(groups), setup.threads) do p
+        lanes = groups[p]
+        start!(lanes, setup, problem.initial, problem.noises)
+        for (c, (start, m)) in enumerate(zip(starts, lengths))
+            c > 1 && carry_on!(lanes, lengths[c-1])
+            if wanted && (length(starts) > 1 || !isempty(problem.losses))
+                checkpoints[p][c] = checkpoint(lanes, setup, [states[p].carry for states in problem.states])
+            end
+            fill_inputs!(lanes, setup, problem.first_step + start, m)
+            forward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, problem.first_step + start, m)
+            count_spikes!(counts[p], lanes, m)
+            for (loss, states) in zip(problem.losses, problem.states)
+                observe!(loss, lanes, states[p], start, m)
+            end
+        end
+    end
+    n_trials = sum(lanes -> length(lanes.trials), groups)
+    values = Float64[settle!(loss, groups, states) / n_trials for (loss, states) in zip(problem.losses, problem.states)]
+    loss = sum(coefficients .* values)
+    rates = sum(counts)
+    wanted || return loss, values, Vector{Float64}[], rates
+    isfinite(loss) || fail("the loss is ", loss)
+
+    gradients = [zeros(length(p.value)) for p in problem.free]
+    of_weights = [zeros(T, p.kind == "weight" ? length(p.value) : 0) for p in problem.free]
+    numbers = free_numbers(problem)
+    foreach(reset_adjoint!, groups)
+    of_stimuli = [[zeros(p.kind == "stimulus" ? length(p.value) : 0) for p in problem.free] for _ in groups]
+    for c in length(starts):-1:1
+        start, m = starts[c], lengths[c]
+        on_threads(length(groups), setup.threads) do p
+            lanes = groups[p]
+            if c < length(starts)
+                keep_history!(lanes, m)
+                restart!(lanes, setup, checkpoints[p][c])
+                fill_inputs!(lanes, setup, problem.first_step + start, m)
+                forward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, problem.first_step + start, m)
+            elseif m < problem.segment
+                clear_history!(lanes, m)
+            end
+            fill!(view(lanes.loss_spikes, :, 1:m), 0)
+            foreach(x -> isempty(x) || fill!(view(x, :, 1:m), 0), lanes.loss_states)
+            for (k, (loss, states)) in enumerate(zip(problem.losses, problem.states))
+                scale = T(coefficients[k] / n_trials)
+                scale == 0 || pull!(loss, lanes, states[p], checkpoints[p][c].losses[k], start, m, scale)
+            end
+            backward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, numbers, problem.first_step + start, m)
+            for (k, parameter) in enumerate(problem.free)
+                parameter.kind == "stimulus" && add_stimulus_gradient!(of_stimuli[p][k], lanes, setup, parameter, problem.first_step + start, m)
+            end
+        end
+        for (k, parameter) in enumerate(problem.free)
+            parameter.kind == "weight" || continue
+            rows = blocks(setup.n, min(setup.threads, cld(setup.n, 64)))
+            on_threads(length(rows), setup.threads) do p
+                weight_gradients!(of_weights[k], groups, setup, parameter.index, rows[p], m)
+            end
+        end
+    end
+    for (k, parameter) in enumerate(problem.free)
+        if parameter.kind == "weight"
+            gradients[k] .= of_weights[k]
+        elseif parameter.kind == "stimulus"
+            foreach(p -> gradients[k] .+= of_stimuli[p][k], 1:length(groups))
+        else
+            add_of_lanes!(gradients[k], parameter, problem, numbers)
+        end
+    end
+    return loss, values, gradients, rates
+end
+
+function count_spikes!(count::Vector{Float64}, lanes::Lanes, m::Int)
+    n = lanes.n
+    for j in 1:m, l in 1:occupied(lanes)
+        s = lanes.spikes[l, j]
+        s == 0 || (count[(l-1)%n+1] += s)
+    end
+    return nothing
+end
+
+"The numbers of cells that anything free acts through."
+function free_numbers(problem::Problem)
+    found = Set{Int}()
+    for parameter in problem.free, k in 1:size(parameter.slopes, 1)
+        any(!=(0), view(parameter.slopes, k, :)) && push!(found, k)
+    end
+    return sort!(collect(found))
+end
+
+function reset_adjoint!(lanes::Lanes)
+    foreach(x -> fill!(x, 0), lanes.adjoint)
+    foreach(x -> fill!(x, 0), lanes.history)
+    fill!(lanes.numbers, 0)
+    return nothing
+end
+
+"What lies behind the segment of `m` steps is what was at the begin of the one behind it."
+function keep_history!(lanes::Lanes, m::Int)
+    for x in lanes.history
+        isempty(x) && continue
+        depth = min(size(x, 2) - m, size(x, 2))
+        ahead = x[:, 1:depth]
+        x[:, m+1:m+depth] = ahead
+    end
+    return nothing
+end
+
+clear_history!(lanes::Lanes, m::Int) = foreach(x -> isempty(x) || fill!(view(x, :, m+1:size(x, 2)), 0), lanes.history)
+
+"From numbers of cells and initial states to a parameter of the model or an initial value."
+function add_of_lanes!(gradient::Vector{Float64}, parameter::FreeParameter, problem::Problem{T}, numbers::Vector{Int}) where {T}
+    n = problem.setup.n
+    each_neuron = zeros(n)
+    if parameter.kind == "initial"
+        for lanes in problem.groups, l in 1:occupied(lanes)
+            each_neuron[(l-1)%n+1] += lanes.adjoint[parameter.index][l]
+        end
+    else
+        slopes = parameter.slopes
+        for k in numbers, lanes in problem.groups, l in 1:occupied(lanes)
+            i = (l - 1) % n + 1
+            each_neuron[i] += slopes[k, size(slopes, 2) == 1 ? 1 : i] * lanes.numbers[l, k]
+        end
+        problem.at_rest && add_of_rest!(each_neuron, parameter, problem)
+    end
+    if length(gradient) == 1
+        gradient[1] += sum(each_neuron)
+    else
+        gradient .+= each_neuron
+    end
+    return nothing
+end
+
+"The state at rest, where the run begins, depends on the parameters, too."
+function add_of_rest!(each_neuron::Vector{Float64}, parameter::FreeParameter, problem::Problem{T}) where {T}
+    for k in 1:size(parameter.slopes, 1)
+        any(!=(0), view(parameter.slopes, k, :)) || continue
+        rest_slopes = Base.invokelatest(slopes_of_rest, problem.cells, k, problem.setup.n)
+        for lanes in problem.groups, l in 1:occupied(lanes)
+            i = (l - 1) % lanes.n + 1
+            by_number = parameter.slopes[k, size(parameter.slopes, 2) == 1 ? 1 : i]
+            for v in 1:size(rest_slopes, 1)
+                each_neuron[i] += by_number * rest_slopes[v, i] * lanes.adjoint[v][l]
+            end
+        end
+    end
+    return nothing
+end
+
+function slopes_of_rest(cells, k::Int, n::Int)
+    M = membrane_type(cell_type(cells))
+    slopes = zeros(n_variables(M), n)
+    for i in 1:n
+        y = rest(seeded_cell(at(cells, i), (k, 0, 0, 0)).membrane)
+        for v in 1:n_variables(M)
+            slopes[v, i] = slope_of(y[v])
+        end
+    end
+    return slopes
+end
+
+# ---- stimuli --------------------------------------------------------------------------------------------------------------
+
+# A stimulus is found by its group (waves, tables, spikes, poisson, noises) and its place there.
+function stimulus_place(setup::Setup, d)
+    group = required(d, "group", String)
+    group in ("waves", "tables", "spikes", "poisson", "noises") || fail("unknown group of stimuli ", group)
+    all_of_them = group == "waves" ? setup.stimuli.wave_targets : getfield(setup.stimuli, Symbol(group))
+    1 <= d["index"] <= length(all_of_them) || fail("stimulus ", d["index"], " does not exist")
+    return all_of_them[d["index"]]
+end
+
+stimulus_of(setup::Setup, parameter::FreeParameter) =
+    stimulus_place(setup, Dict{String,Any}("group" => parameter.names[2], "index" => parameter.index))
+
+stimulus_values(setup, s::Target, field) = Float64.(s.strength)
+stimulus_values(setup, s::GivenSpikes, field) = Float64.(s.weight)
+stimulus_values(setup, s::Table, field) = field == "data" ? Float64.(vec(s.data)) : Float64.(s.target.strength)
+stimulus_values(setup, s::Noise, field) = Float64.(s.target.strength)
+stimulus_values(setup, s::PoissonInput, field) = field == "rate" ? s.mu .* (1000 / setup.dt) : Float64.(s.target.strength)
+
+function set_stimulus_values!(setup::Setup, parameter::FreeParameter)
+    s, x, field = stimulus_of(setup, parameter), parameter.value, parameter.names[1]
+    s isa Target ? (s.strength .= x) : s isa GivenSpikes ? (s.weight .= x) : field == "data" ? (vec(s.data) .= x) :
+    field == "rate" ? (s.mu .= x .* (setup.dt / 1000)) : (s.target.strength .= x)
+    return nothing
+end
+
+"Adds what the loss depends on through a stimulus in the segment."
+function add_stimulus_gradient!(gradient::Vector{Float64}, lanes::Lanes{T}, setup::Setup{T}, parameter::FreeParameter, first_step::Int,
+                                m::Int) where {T}
+    s, field, n = stimulus_of(setup, parameter), parameter.names[1], lanes.n
+    target = s isa Target || s isa GivenSpikes ? s : s.target
+    adjoint = target.channel == 0 ? lanes.of_input : lanes.history[setup.blueprint.arrivals[target.channel]]
+    strength(j) = s isa PoissonInput || s isa Table ? strength_at(s.target, j) : one(T)
+    if s isa Noise      # its state goes from step to step, so that it is made again from where the segment began
+        add_noise_gradient!(gradient, lanes, setup, s, parameter.index, adjoint, first_step, m)
+        return nothing
+    end
+    for (b, column) in enumerate(lanes.trials), j in 1:m
+        trial, step, at = setup.trials[column], first_step + j - 1, (b - 1) * n
+        if s isa GivenSpikes
+            for e in searchsorted(s.step, step)
+                gradient[e] += adjoint[at+s.neuron[e]+1, j]
+            end
+            continue
+        end
+        for q in 1:(isempty(target.neurons) ? n : length(target.neurons))
+            i = isempty(target.neurons) ? q : Int(target.neurons[q]) + 1
+            place, unit = length(gradient) == 1 ? 1 : q, zero(T)
+            if s isa Target
+                unit = trial.waves[j, parameter.index]
+            elseif s isa Table
+                position = table_row(step, s.start, s.rate)
+                1 <= position <= size(s.data, 2) || continue
+                c = size(s.data, 3) == 1 ? 1 : trial.column
+                unit = field == "data" ? strength(q) : s.data[q, position, c]
+                field == "data" && (place = ((c - 1) * size(s.data, 2) + position - 1) * size(s.data, 1) + q)
+            elseif s isa PoissonInput
+                inside(step, s.start, s.stop) || continue
+                if field == "rate"      # straight through: a spike more or less, as likely as the rate says
+                    unit = strength(q) * setup.dt / 1000
+                else
+                    mu = s.mu[length(s.mu) == 1 ? 1 : q]
+                    source = Source(setup.seed, s.stream, trial.id)
+                    u = uniform(Float64, draw(source, i - 1, step))
+                    fires(Poisson(), mu, u) || continue
+                    unit = T(min(poisson_count(mu, u, source, i - 1, step), s.most))
+                end
+            end
+            gradient[place] += unit * adjoint[at+i, j]
+        end
+    end
+    return nothing
+end
+
+function add_noise_gradient!(gradient::Vector{Float64}, lanes::Lanes{T}, setup::Setup{T}, s::Noise{T}, index::Int,
+                             adjoint::Matrix{T}, first_step::Int, m::Int) where {T}
+    unit = Noise{T}(Target{T}(s.target.neurons, T[1], 0), s.decay, s.start, s.stop, s.stream)
+    values = zeros(T, lanes.n)
+    for (b, column) in enumerate(lanes.trials)
+        x = copy(lanes.noise_start[b][index])
+        for j in 1:m
+            fill!(values, 0)
+            add_noise!(values, 0, unit, x, setup.seed, setup.trials[column].id, first_step + j - 1, 1:lanes.n)
+            for q in 1:(isempty(s.target.neurons) ? lanes.n : length(s.target.neurons))
+                i = isempty(s.target.neurons) ? q : Int(s.target.neurons[q]) + 1
+                gradient[length(gradient) == 1 ? 1 : q] += values[i] * adjoint[(b-1)*lanes.n+i, j]
+            end
+        end
+    end
+    return nothing
+end

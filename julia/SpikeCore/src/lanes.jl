@@ -1,0 +1,443 @@
+# The loop of a run that is going to be differentiated. It computes what simulate.jl computes, from the same step functions
+# and the same random numbers, in another shape: the trials of a batch advance side by side, and every step is kept on a tape
+# until the adjoint has come back to it. A lane is a neuron in a trial: lane (b - 1) n + i is neuron i of trial b.
+
+"""
+How spikes depend on the state. `relaxed`: a smooth function in place of the step, in the network as in the loss, so that the
+gradient is that of the run itself. `visible`: the loss sees the smooth function, the network the spikes. `stochastic`: a
+spike is drawn, with the smooth function as its probability. `detached`: resets pass no gradient on to the spike.
+"""
+struct SpikeRule{S}
+    surrogate::S
+    relaxed::Bool
+    visible::Bool
+    stochastic::Bool
+    detached::Bool
+end
+
+"What is differentiated: a membrane's distance from its threshold, or, where spikes are drawn, their probability."
+@inline spike_argument(m::M, y, dt) where {M<:Membrane} = needs_random(M) ? -vexpm1(-hazard(m, y) * dt) : activity(m, y)
+
+"State at the begin of a segment of the run, from which its tape can be made again."
+struct Checkpoint{T}
+    state::Vector{Vector{T}}
+    free::Vector{Int32}
+    rings::Vector{Matrix{T}}
+    noises::Vector{Vector{Vector{Float64}}}     # by trial and stimulus
+    losses::Vector{Vector{Vector{T}}}           # what the losses carry
+end
+
+"Some trials of a run, side by side. Columns of the tape are steps of a segment."
+mutable struct Lanes{T}
+    trials::Vector{Int}             # columns of the setup's trials
+    n::Int
+    size::Int                       # n times trials, and what fills the last block of 64
+    tape::Vector{Matrix{T}}         # per variable, at the begin of each step and behind the last
+    input::Matrix{T}                # current from outside
+    arriving::Vector{Matrix{T}}     # what stimuli add to a variable; empty where they do not
+    noise::Vector{Matrix{T}}
+    activity::Matrix{T}
+    spikes::Matrix{T}
+    seen::Matrix{T}                 # the spikes that a loss sees; the same matrix where they are the same
+    ready::Matrix{UInt8}
+    free::Vector{Int32}
+    uniforms::Vector{T}
+    bits::Vector{Matrix{UInt32}}    # per trial
+    normals::Matrix{T}
+    quad::Int
+    rings::Vector{Matrix{T}}        # per projection, one column per step of its longest delay; none where it is direct
+    failure::Tuple{Int,Int}         # lane and step
+    # Of the adjoint:
+    adjoint::Vector{Vector{T}}      # per variable
+    of_spike::Vector{T}
+    of_activity::Vector{T}
+    of_input::Matrix{T}             # per step, where stimuli are free
+    history::Vector{Matrix{T}}      # per variable that spikes arrive in: its adjoint by step of the segment, and behind it
+    loss_spikes::Matrix{T}
+    loss_states::Vector{Matrix{T}}  # per variable that a loss looks at
+    numbers::Matrix{T}              # [lane, number of the cell]
+    noise_start::Vector{Vector{Vector{Float64}}}    # of the stimuli, by trial, at the begin of the segment
+    across::Vector{T}               # a variable of all neurons, trials side by side
+    sums::Vector{T}
+end
+
+pad(size::Int) = 64 * cld(size, 64)
+
+"Tells which variables of the cells the projections reach."
+reached(setup::Setup) = unique!(Int[p.into for p in setup.projections])
+longest_delay(setup::Setup) = maximum(Int[1; Int[p.synapses.longest_delay for p in setup.projections]])
+
+function Lanes(setup::Setup{T}, trials::Vector{Int}, steps::Int, seen::Bool, watched::Vector{Int}, n_numbers::Int,
+               free_input::Bool) where {T}
+    n, K = setup.n, length(setup.blueprint.variables)
+    size = pad(n * length(trials))
+    stimuli = setup.stimuli
+    into = Set{Int}(setup.blueprint.arrivals[c] for c in channels_of(stimuli) if c > 0)
+    matrix(wanted, columns) = zeros(T, wanted ? size : 0, wanted ? columns : 0)
+    spikes = zeros(T, size, steps)
+    targets, delays = union(reached(setup), free_input ? into : Int[]), longest_delay(setup)
+    random = setup.blueprint.needs_random
+    return Lanes{T}(trials, n, size, [zeros(T, size, steps + 1) for _ in 1:K], zeros(T, size, steps),
+                    [matrix(k in into, steps) for k in 1:K], [zeros(T, size, steps) for _ in 1:setup.blueprint.noises],
+                    zeros(T, size, steps), spikes, seen ? zeros(T, size, steps) : spikes, zeros(UInt8, size, steps),
+                    zeros(Int32, size), zeros(T, size), [zeros(UInt32, n, 4) for _ in trials], zeros(T, n, 4), typemin(Int),
+                    [matrix(!p.direct, p.synapses.longest_delay) for p in setup.projections], (0, 0),
+                    [zeros(T, size) for _ in 1:K], zeros(T, size), zeros(T, size), matrix(free_input, steps),
+                    [matrix(k in targets, steps + delays) for k in 1:K], zeros(T, size, steps),
+                    [matrix(k in watched, steps) for k in 1:K], zeros(T, size, n_numbers),
+                    [Vector{Float64}[] for _ in trials], T[], T[])
+end
+
+channels_of(s::Stimuli) = Int[[t.channel for t in s.wave_targets]; [t.target.channel for t in s.tables];
+                              [t.channel for t in s.spikes]; [t.target.channel for t in s.poisson];
+                              [t.target.channel for t in s.noises]]
+
+"How many lanes are neurons."
+occupied(lanes::Lanes) = lanes.n * length(lanes.trials)
+
+# ---- what comes from outside --------------------------------------------------------------------------------------------
+
+"Evaluates all stimuli for the `m` steps from `first_step` on, and the noise of the equations."
+function fill_inputs!(lanes::Lanes{T}, setup::Setup{T}, first_step::Int, m::Int) where {T}
+    fill!(view(lanes.input, :, 1:m), 0)
+    for x in lanes.arriving
+        isempty(x) || fill!(view(x, :, 1:m), 0)
+    end
+    for (b, column) in enumerate(lanes.trials)
+        trial = setup.trials[column]
+        trial.step = first_step
+        lanes.noise_start[b] = deepcopy(trial.noises)
+        isempty(setup.stimuli.waves) || evaluate_waves!(setup, trial, m)
+        for j in 1:m
+            add_stimuli!(lanes, setup, trial, (b - 1) * lanes.n, j, first_step + j - 1)
+        end
+        for k in 1:setup.blueprint.noises
+            add_noise!(lanes.noise[k], lanes, setup, Source(setup.seed, STREAM_MEMBRANE + UInt32(k), trial.id),
+                       (b - 1) * lanes.n, first_step, m)
+        end
+    end
+    return nothing
+end
+
+function add_stimuli!(lanes::Lanes{T}, setup::Setup{T}, trial::Trial{T}, lane::Int, j::Int, step::Int) where {T}
+    stimuli, range, at = setup.stimuli, 1:lanes.n, lane + (j - 1) * lanes.size
+    into(channel) = channel == 0 ? lanes.input : lanes.arriving[setup.blueprint.arrivals[channel]]
+    for (w, target) in enumerate(stimuli.wave_targets)
+        value = trial.waves[j, w]
+        value == 0 || add_wave!(into(target.channel), at, target, value, range)
+    end
+    for s in stimuli.tables
+        add_table!(into(s.target.channel), at, s, step, trial.column, range)
+    end
+    for s in stimuli.spikes
+        add_spikes!(into(s.channel), at, s, step, range)
+    end
+    for s in stimuli.poisson
+        add_poisson!(into(s.target.channel), at, s, setup.seed, trial.id, step, range)
+    end
+    for (x, s) in zip(trial.noises, stimuli.noises)
+        add_noise!(into(s.target.channel), at, s, x, setup.seed, trial.id, step, range)
+    end
+    return nothing
+end
+
+"White noise of the equations, of standard deviation 1 / sqrt(dt)."
+function add_noise!(noise::Matrix{T}, lanes::Lanes{T}, setup::Setup{T}, source::Source, lane::Int, first_step::Int, m::Int) where {T}
+    scale = 1 / sqrt(setup.dt)
+    for quad in first_step>>2:(first_step+m-1)>>2
+        fill_normals!(lanes.normals, source, quad, 1:lanes.n)
+        for c in 1:4
+            j = 4quad + c - first_step
+            1 <= j <= m || continue
+            for i in 1:lanes.n
+                noise[lane+i, j] = scale * lanes.normals[i, c]
+            end
+        end
+    end
+    return nothing
+end
+
+"The random number of each lane in `step`, as simulate.jl draws it."
+function fill_uniforms!(lanes::Lanes{T}, setup::Setup{T}, step::Int) where {T}
+    n = lanes.n
+    for (b, column) in enumerate(lanes.trials)
+        bits = lanes.bits[b]
+        lanes.quad == step >> 2 || fill_bits!(bits, Source(setup.seed, STREAM_FIRE, setup.trials[column].id), step >> 2, 1:n)
+        lane = (step & 3) * n
+        for i in 1:n
+            lanes.uniforms[(b-1)*n+i] = uniform(T, bits[lane+i])
+        end
+    end
+    lanes.quad = step >> 2
+    return nothing
+end
+
+# ---- forward ------------------------------------------------------------------------------------------------------------
+
+"Advances all lanes over the `m` steps from `first_step` on, and keeps them on the tape."
+function forward!(lanes::Lanes{T}, setup::Setup{T}, cells::P, rule::SpikeRule, weights::Vector{Vector{T}}, first_step::Int,
+                  m::Int) where {T,P<:Cells}
+    C = cell_type(cells)
+    M = membrane_type(C)
+    tape = ntuple(k -> lanes.tape[k], Val(n_states(C)))
+    noise = ntuple(k -> lanes.noise[k], Val(n_noises(M)))
+    random = needs_random(M) || rule.stochastic
+    for j in 1:m
+        step = first_step + j - 1
+        gather!(lanes, setup, j, step)
+        random && fill_uniforms!(lanes, setup, step)
+        forward_sweep!(lanes, cells, tape, noise, j, step, setup.dt)
+        if rule.relaxed || rule.visible || rule.stochastic
+            soften!(lanes, rule, needs_random(M), j)
+        end
+        if rule.relaxed
+            soft_reset!(lanes, cells, tape, j, step, setup.dt)
+        else
+            hard_reset!(lanes, cells, tape, j, step, setup.dt)
+        end
+        for (projection, weight, ring) in zip(setup.projections, weights, lanes.rings)
+            amount = graded(M) == 0 ? lanes.spikes : lanes.tape[graded(M)]
+            offset = graded(M) == 0 ? (j - 1) * lanes.size : j * lanes.size
+            deliver!(lanes, projection, weight, ring, amount, offset, j, step)
+        end
+    end
+    check_finite(lanes, setup, first_step, m)
+    return nothing
+end
+
+"What the rings and the stimuli hold for this step reaches the variables."
+function gather!(lanes::Lanes{T}, setup::Setup{T}, j::Int, step::Int) where {T}
+    for (projection, ring) in zip(setup.projections, lanes.rings)
+        projection.direct && continue
+        add_row!(lanes.tape[projection.into], (j - 1) * lanes.size, ring, row(ring, step), lanes.size)
+        clear_row!(ring, row(ring, step), lanes.size)
+    end
+    for (x, arriving) in zip(lanes.tape, lanes.arriving)
+        isempty(arriving) || add_row!(x, (j - 1) * lanes.size, arriving, (j - 1) * lanes.size, lanes.size)
+    end
+    return nothing
+end
+
+function add_row!(x::Matrix{T}, at::Int, y::Matrix{T}, from::Int, size::Int) where {T}
+    @inbounds @simd ivdep for l in 1:size
+        x[at+l] += y[from+l]
+    end
+    return nothing
+end
+
+function clear_row!(x::Matrix{T}, at::Int, size::Int) where {T}
+    @inbounds @simd ivdep for l in 1:size
+        x[at+l] = 0
+    end
+    return nothing
+end
+
+@inline at_lane(tape::Tuple, l::Int) = each(x -> @inbounds(x[l]), tape)
+@inline put!(tape::Tuple, y::Tuple{}, l::Int) = nothing
+@inline function put!(tape::Tuple, y::Tuple, l::Int)
+    @inbounds tape[1][l] = y[1]
+    return put!(Base.tail(tape), Base.tail(y), l)
+end
+
+"One step of all lanes, before resets."
+function forward_sweep!(lanes::Lanes{T}, cells::P, tape::NTuple{K,Matrix{T}}, noise::Tuple, j::Int, step::Int, dt::T) where {T,P,K}
+    M = membrane_type(cell_type(cells))
+    input, x, s, flags = lanes.input, lanes.activity, lanes.spikes, lanes.ready
+    free, uniforms, size = lanes.free, lanes.uniforms, lanes.size
+    base, now, time = (j - 1) * size, step % Int32, T(step) * dt
+    @inbounds @simd ivdep for l in 1:size
+        cell = at(cells, l)
+        ready = free[l] <= now
+        xi = each(v -> v[base+l], noise)
+        y = advance(cell, at_lane(tape, base + l), (I=input[base+l], xi=xi, t=time), ifelse(ready, one(T), zero(T)), dt)
+        put!(tape, y, base + size + l)
+        u = needs_random(M) ? uniforms[l] : zero(T)
+        x[base+l] = spike_argument(cell.membrane, y, dt)
+        s[base+l] = ifelse(ready & fire(cell.membrane, y, u, dt), one(T), zero(T))
+        flags[base+l] = ready
+    end
+    return nothing
+end
+
+"Puts the smooth function where it is asked for: into the spikes, or beside them."
+function soften!(lanes::Lanes{T}, rule::SpikeRule, drawn::Bool, j::Int) where {T}
+    x, s, seen, flags, uniforms = lanes.activity, lanes.spikes, lanes.seen, lanes.ready, lanes.uniforms
+    base = (j - 1) * lanes.size
+    for l in 1:lanes.size
+        z = x[base+l]
+        y = drawn ? z : z == -Inf ? zero(T) : smooth(rule.surrogate, z)
+        y *= flags[base+l]
+        rule.stochastic && !drawn && (s[base+l] = uniforms[l] < y)
+        rule.relaxed && (s[base+l] = y)
+        rule.visible && (seen[base+l] = y)
+    end
+    return nothing
+end
+
+"Resets the lanes that spiked."
+function hard_reset!(lanes::Lanes{T}, cells::P, tape::Tuple, j::Int, step::Int, dt::T) where {T,P}
+    s, size = lanes.spikes, lanes.size
+    base = (j - 1) * size
+    for block in 0:64:size-1
+        any_spike(s, base + block) || continue
+        for l in block+1:block+64
+            @inbounds s[base+l] == 0 && continue
+            membrane = at(cells, l).membrane
+            put!(tape, reset(membrane, at_lane(tape, base + size + l)), base + size + l)
+            @inbounds lanes.free[l] = min(step + refractory_steps(membrane, dt), typemax(Int32)) % Int32
+        end
+    end
+    return nothing
+end
+
+function any_spike(s::Matrix{T}, at::Int) where {T}
+    sum_of_spikes = zero(T)
+    @inbounds @simd for l in 1:64
+        sum_of_spikes += s[at+l]
+    end
+    return sum_of_spikes != 0
+end
+
+"Moves every lane towards its reset by as much as it spiked; it is refractory where the spike would have been one."
+function soft_reset!(lanes::Lanes{T}, cells::P, tape::Tuple, j::Int, step::Int, dt::T) where {T,P}
+    s, x, size = lanes.spikes, lanes.activity, lanes.size
+    M = membrane_type(cell_type(cells))
+    base = (j - 1) * size
+    for l in 1:size
+        membrane = at(cells, l).membrane
+        y = at_lane(tape, base + size + l)
+        amount = s[base+l]
+        to = first_of(reset(membrane, y), Val(n_variables(M)))
+        put!(tape, each((a, b) -> a + amount * (b - a), first_of(y, Val(n_variables(M))), to), base + size + l)
+        if lanes.ready[base+l] == 1 && !needs_random(M) && x[base+l] >= 0
+            lanes.free[l] = min(step + refractory_steps(membrane, dt), typemax(Int32)) % Int32
+        end
+    end
+    return nothing
+end
+
+"Whether a row of synapses reaches consecutive neurons."
+@inline is_run(target::Vector{Int32}, low::Int64, high::Int64) = @inbounds target[high] - target[low] == high - low
+
+"Sends what `amount` holds behind `offset`, one number per lane, through the synapses."
+function deliver!(lanes::Lanes{T}, projection::Projection{T}, weight::Vector{T}, ring::Matrix{T}, amount::Matrix{T}, offset::Int,
+                  j::Int, step::Int) where {T}
+    synapses, n, size = projection.synapses, lanes.n, lanes.size
+    into = projection.direct ? lanes.tape[projection.into] : ring
+    for block in 0:64:size-1
+        any_nonzero(amount, offset + block) || continue
+        for l in block+1:min(block + 64, occupied(lanes))
+            @inbounds a = amount[offset+l]
+            a == 0 && continue
+            b, i = divrem(l - 1, n)
+            low, high = synapses.offset[i+1], synapses.offset[i+2]
+            low == high && continue
+            if !isempty(synapses.delay)
+                deliver_delayed!(into, b * n, synapses, weight, a, low, high, step)
+            else
+                at = (projection.direct ? j * size : row(ring, step + synapses.shared_delay)) + b * n
+                deliver_row!(into, at, synapses.target, weight, a, low, high)
+            end
+        end
+    end
+    return nothing
+end
+
+function any_nonzero(s::Matrix{T}, at::Int) where {T}
+    found = false
+    @inbounds @simd for l in 1:64
+        found |= s[at+l] != 0
+    end
+    return found
+end
+
+function deliver_row!(into::Matrix{T}, at::Int, target::Vector{Int32}, weight::Vector{T}, amount::T, low::Int64, high::Int64) where {T}
+    if is_run(target, low + 1, high)
+        shift = at + target[low+1] - low
+        @inbounds @simd ivdep for e in low+1:high
+            into[shift+e] += weight[e] * amount
+        end
+    else
+        @inbounds for e in low+1:high
+            into[at+target[e]+1] += weight[e] * amount
+        end
+    end
+    return nothing
+end
+
+function deliver_delayed!(ring::Matrix{T}, lane::Int, synapses::Connectivity, weight::Vector{T}, amount::T, low::Int64, high::Int64,
+                          step::Int) where {T}
+    @inbounds for e in low+1:high
+        ring[row(ring, step + synapses.delay[e])+lane+synapses.target[e]+1] += weight[e] * amount
+    end
+    return nothing
+end
+
+"Notes the first lane with a number that is not finite behind the last step of the segment, if there is one."
+function check_finite(lanes::Lanes{T}, setup::Setup{T}, first_step::Int, m::Int) where {T}
+    for (k, x) in enumerate(lanes.tape), l in 1:occupied(lanes)
+        isfinite(x[l, m+1]) && continue
+        step = findfirst(j -> !isfinite(x[l, j+1]), 1:m)
+        b, i = divrem(l - 1, lanes.n)
+        fail(setup.blueprint.variables[k], " of neuron ", i, " is no longer finite in step ", first_step + step - 1, " (t = ",
+             round((first_step + step) * setup.dt; digits=6), " ms, trial ", setup.trials[lanes.trials[b+1]].id,
+             "). A smaller dt, or another method, may help")
+    end
+    return nothing
+end
+
+# ---- checkpoints ----------------------------------------------------------------------------------------------------------
+
+"Puts all lanes at the begin of the run: the state that the setup was given."
+function start!(lanes::Lanes{T}, setup::Setup{T}, initial::Vector{Matrix{T}}, noises) where {T}
+    n = lanes.n
+    lanes.quad = typemin(Int)
+    for (b, column) in enumerate(lanes.trials), l in 1:n
+        for (x, given) in zip(lanes.tape, initial)
+            x[(b-1)*n+l, 1] = given[l, size(given, 2) == 1 ? 1 : column]
+        end
+        lanes.free[(b-1)*n+l] = setup.trials[column].free[l]
+    end
+    for l in occupied(lanes)+1:lanes.size
+        for x in lanes.tape
+            x[l, 1] = x[1, 1]
+        end
+        lanes.free[l] = lanes.free[1]
+    end
+    for (p, ring) in enumerate(lanes.rings)
+        isempty(ring) && continue
+        fill!(ring, 0)
+        for (b, column) in enumerate(lanes.trials)
+            ring[(b-1)*n+1:b*n, :] = setup.trials[column].filters[p].ring
+        end
+    end
+    for column in lanes.trials
+        setup.trials[column].noises .= deepcopy(noises[column])
+    end
+    return nothing
+end
+
+checkpoint(lanes::Lanes{T}, setup::Setup{T}, losses) where {T} =
+    Checkpoint{T}([x[:, 1] for x in lanes.tape], copy(lanes.free), map(copy, lanes.rings),
+                  [deepcopy(setup.trials[c].noises) for c in lanes.trials], deepcopy(losses))
+
+function restart!(lanes::Lanes{T}, setup::Setup{T}, c::Checkpoint{T}) where {T}
+    lanes.quad = typemin(Int)
+    for (x, y) in zip(lanes.tape, c.state)
+        copyto!(x, y)
+    end
+    copyto!(lanes.free, c.free)
+    foreach(copyto!, lanes.rings, c.rings)
+    for (column, noises) in zip(lanes.trials, c.noises)
+        setup.trials[column].noises .= deepcopy(noises)
+    end
+    return nothing
+end
+
+"The state behind the `m` steps of a segment becomes that at its begin."
+function carry_on!(lanes::Lanes{T}, m::Int) where {T}
+    for x in lanes.tape
+        copyto!(x, 1, x, m * lanes.size + 1, lanes.size)
+    end
+    return nothing
+end
