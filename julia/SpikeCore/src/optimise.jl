@@ -124,11 +124,28 @@ end
 
 function improve_session(params, arrays)
     problem = session(params)
-    take_values!(problem, arrays)
-    haskey(params, "step") && (problem.optimiser["step"] = params["step"])
     rates = convert(Vector{Float64}, required(params, "rates", Vector))
     found = Base.invokelatest(improve!, problem, chosen_trials(params), chosen_coefficients(params), params["settings"], rates)
     return outcome(problem, found, false)
+end
+
+"Draws from another seed from now on: stimuli, noise and spikes."
+function reseed!(problem, seed::UInt64)
+    setup = problem.setup
+    setup.seed = seed
+    for (k, trial) in enumerate(setup.trials)
+        problem.noises[k] = first_noises(setup.stimuli, seed, trial.id, setup.n)
+    end
+    return nothing
+end
+
+"Sets what is given: values of what is free, bounds, the state of the optimiser, its step, the seed."
+function take_session(params, arrays)
+    problem = session(params)
+    take_values!(problem, arrays)
+    haskey(params, "step") && (problem.optimiser["step"] = params["step"])
+    haskey(params, "seed") && reseed!(problem, UInt64(params["seed"]))
+    return Dict{String,Any}(), NOTHING
 end
 
 function values_of_session(params, arrays)
@@ -146,4 +163,5 @@ end
 METHODS["open_gradient"] = open_problem
 METHODS["evaluate"] = evaluate_session
 METHODS["improve"] = improve_session
+METHODS["take"] = take_session
 METHODS["values"] = values_of_session

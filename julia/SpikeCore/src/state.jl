@@ -134,13 +134,20 @@ function blocks(n::Int, parts::Int)
     return [cuts[p]+1:cuts[p+1] for p in 1:parts if cuts[p+1] > cuts[p]]
 end
 
+"Where the noises of the stimuli begin."
+function first_noises(stimuli::Stimuli, seed, id, n::Int)
+    found = Vector{Float64}[]
+    for noise in stimuli.noises
+        source = Source(seed, noise.stream + STREAM_START, id)
+        push!(found, Float64[normal(source, i - 1, 0) for i in 1:n])
+    end
+    return found
+end
+
 function Trial(::Type{T}, id, column, first_step, n, projections, stimuli::Stimuli{T}, blueprint::Blueprint{T}, ranges,
                seed) where {T}
     noisy = !isempty(blueprint.background_noise)
-    noises = map(stimuli.noises) do noise
-        source = Source(seed, noise.stream + STREAM_START, id)
-        Float64[normal(source, i - 1, 0) for i in 1:n]
-    end
+    noises = first_noises(stimuli, seed, id, n)
     state = map(copy, blueprint.initial)
     graded() = zeros(T, blueprint.graded == 0 ? 0 : n)
     ring(p) = p.direct ? reshape(state[p.into], n, 1) : zeros(T, n, history(p.kernel) + p.synapses.longest_delay)

@@ -105,12 +105,12 @@ intervals) or follow each other at Poisson-distributed whole numbers of steps. D
 the run, or, with `seed` >= 0, the same for all trials from that seed.
 """
 function pulse_wave(start, stop, mean_interval, duration, integer_intervals::Bool, seed::Int, stream::UInt32)
-    onsets = Dict{UInt32,Vector{Float64}}()
+    onsets = Dict{Tuple{UInt64,UInt32},Vector{Float64}}()
     guard = ReentrantLock()
     function fill!(values, first_step, source)
         own = seed >= 0 ? Source(seed, STREAM_STIMULUS, 0) : Source(source.seed, stream, source.trial)
         times = lock(guard) do
-            get!(() -> Float64[], onsets, own.trial)
+            get!(() -> Float64[], onsets, (own.seed, own.trial))
         end
         last_step = min(first_step + length(values), stop)
         while isempty(times) || times[end] < last_step

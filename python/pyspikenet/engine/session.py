@@ -77,7 +77,7 @@ class Session:
         :attr:`interrupted`.
         """
         done, self._state = 0, None
-        with _Interrupt() as interrupt:
+        with Interrupt() as interrupt:
             while done < steps and not self.interrupted:
                 piece = min(steps - done, self._piece, self._most)
                 start = time.perf_counter()
@@ -122,7 +122,7 @@ class Session:
         self._close(self._id)
 
 
-class _Interrupt:
+class Interrupt:
     """Turns the first Ctrl-C inside the block into a request; the second one acts as always.
 
     Python only calls signal handlers in its main thread, so in other threads this does nothing.
@@ -132,7 +132,7 @@ class _Interrupt:
         self.requested = False
         self._old: Any = None
 
-    def __enter__(self) -> "_Interrupt":
+    def __enter__(self) -> "Interrupt":
         in_main_thread = threading.current_thread() is threading.main_thread()
         if in_main_thread and callable(signal.getsignal(signal.SIGINT)):
             self._old = signal.signal(signal.SIGINT, self._request)

@@ -169,6 +169,29 @@ class Equations(MembraneModel):
 
     __hash__ = MembraneModel.__hash__
 
+    def with_parameters(self, values: Mapping[str, Any]) -> "Equations":
+        """A copy with other values of some parameters.
+
+        Parameters
+        ----------
+        values : dict of str to float or numpy.ndarray
+            One number or one per neuron, in the coherent units that ``system.parameters`` tells.
+        """
+        old = self.system.parameters
+        given = dict(self.parameters)
+        for name, value in values.items():
+            unit = old[name].unit
+            if np.ndim(value) == 0:
+                given[name] = f"{float(value)!r}*{unit}" if unit != "1" else float(value)
+            else:
+                known, coherent = np.asarray(given[name]), np.asarray(old[name].value)
+                factor = 1.0 if known.dtype.kind not in "iuf" else float(coherent.flat[0] / known.flat[0])
+                given[name] = np.asarray(value) / factor
+        return Equations(
+            self.text, threshold=self.threshold, reset=self.reset, refractory=self.refractory, parameters=given,
+            receptors=self.receptors, parameter_units=self.parameter_units, method=self.method, initial=self.initial,
+        )  # fmt: skip
+
     # ---- for the run ----------------------------------------------------------------------------------------------
 
     def all_receptors(self) -> dict[str, Receptor]:

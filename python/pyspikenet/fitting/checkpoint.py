@@ -1,0 +1,85 @@
+"""Files from which a fit goes on. They are written beside their place and then moved there: one is always whole."""
+
+import hashlib
+import json
+import os
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..parameters import file_path, shown
+
+SECONDS_BETWEEN = 1.0
+
+
+def fingerprint(asked: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """What tells one fit from another: everything that its result depends on."""
+    digest = hashlib.sha256(json.dumps(_without_threads(asked), sort_keys=True, default=repr).encode())
+    for name in sorted(arrays):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _without_threads(asked: dict[str, Any]) -> dict[str, Any]:
+    params = {k: v for k, v in asked["params"].items() if k != "threads"}
+    return {**asked, "params": params}
+
+
+class Checkpoint:
+    """Where a fit keeps its state, and where it goes on from; neither need be."""
+
+    def __init__(self, path: Any, resume: Any, mark: str) -> None:
+        self.path = None if path is None else file_path(path)
+        if self.path is not None and self.path.suffix != ".npz":
+            raise ValueError(f"checkpoint must be a file .npz, got {shown(str(self.path))}")
+        self.source: Path | None = None
+        if resume is True:
+            if self.path is None:
+                raise ValueError("resume=True needs a checkpoint, got checkpoint=None")
+            self.source = self.path if self.path.exists() else None
+        elif resume is not False:
+            self.source = file_path(resume)
+            if not self.source.exists():
+                raise FileNotFoundError(
+                    f"resume must be a checkpoint of a fit, got {self.source}, which does not exist"
+                )
+        self.mark = mark
+        self._latest = -1e9
+
+    def read(self) -> dict[str, Any] | None:
+        """The state that was written, None if there is none to go on from."""
+        if self.source is None:
+            return None
+        try:
+            with np.load(self.source, allow_pickle=False) as file:
+                state = {name: file[name] for name in file.files}
+        except (OSError, ValueError, zipfile.BadZipFile) as problem:
+            raise ValueError(f"resume must be a checkpoint of a fit, but {self.source} is none: {problem}") from None
+        if str(state.pop("fingerprint", "")) != self.mark:
+            raise ValueError(
+                f"resume must be a checkpoint of this fit, but {self.source} is of one with other data, model, network"
+                " or settings"
+            )
+        return state
+
+    def write(self, state: "dict[str, Any] | Callable[[], dict[str, Any]]", at_once: bool = False) -> None:
+        """Writes the state, unless that was done a moment ago."""
+        if self.path is None or (not at_once and time.monotonic() - self._latest < SECONDS_BETWEEN):
+            return
+        self._latest = time.monotonic()
+        found = state() if callable(state) else state
+        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            with beside.open("wb") as file:
+                np.savez(file, fingerprint=self.mark, **found)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self.path)
+        finally:
+            beside.unlink(missing_ok=True)

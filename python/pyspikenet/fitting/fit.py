@@ -1,0 +1,376 @@
+"""fit(): parameters that make a network do what data say, found by following gradients."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..engine.session import Interrupt
+from ..models.base import Model
+from ..network import Network
+from ..parameters import flag, number, shown, whole_number
+from ..simulate import check_progress, progress_bar
+from ..stimulus import Stimulus, StimulusSum
+from .bounds import bounds_of
+from .checkpoint import Checkpoint, fingerprint
+from .free import Free, with_values
+from .losses import Loss, WeightedLosses
+from .problem import Outcome, Problem, Question, ask
+from .result import Fit, History
+from .surrogates import Surrogate
+
+if TYPE_CHECKING:
+    import os
+
+    import xarray
+
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} epochs [{elapsed}<{remaining}{postfix}]"
+METHODS: dict[str, dict[str, float]] = {
+    "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
+    "sgd": {"momentum": 0.0},
+    "rmsprop": {"decay": 0.99, "epsilon": 1e-8},
+    "lbfgs": {"memory": 10},
+}
+
+
+def fit(
+    model: Model,
+    network: Network,
+    data: "ArrayLike | xarray.Dataset | None" = None,
+    *,
+    free: str | Sequence[str],
+    loss: Loss | WeightedLosses,
+    stimulus: Stimulus | StimulusSum | None = None,
+    method: str = "adam",
+    learning_rate: float | Mapping[str, float] = 0.01,
+    settings: Mapping[str, float] | None = None,
+    bounds: Mapping[str, tuple[ArrayLike | None, ArrayLike | None]] | None = None,
+    dale: bool = False,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    fresh_noise: bool = False,
+    patience: int | None = None,
+    time_budget: float | None = None,
+    duration: float | None = None,
+    dt: float | None = None,
+    trials: int | Sequence[int] | None = None,
+    seed: int = 0,
+    initial_state: "Mapping[str, ArrayLike] | xarray.Dataset | None" = None,
+    dtype: str = "float64",
+    threads: int | None = None,
+    surrogate: Surrogate | None = None,
+    mode: str = "surrogate",
+    stochastic: bool = False,
+    detach_reset: bool = False,
+    checkpoint: "str | os.PathLike[str] | None" = None,
+    resume: "bool | str | os.PathLike[str]" = False,
+    progress: bool | None = None,
+) -> Fit:
+    """Fits parameters, weights, initial state and stimuli of a network to data by gradient descent.
+
+    Parameters
+    ----------
+    model, network, stimulus, dt, trials, initial_state, dtype, threads, progress
+        As in :func:`simulate`. The fit begins from their values. A parameter that the model has as one number stays one
+        number for all neurons; one that it has per neuron is fitted per neuron.
+    data, duration, surrogate, mode, stochastic, detach_reset
+        As in :func:`gradient`.
+    free : str or sequence of str
+        What is fitted, by name as in :func:`gradient`: ``["tau_m", "weight", "stimulus.rate"]``.
+    loss : Loss or sum of losses
+        What is minimised. :class:`Schedule` and :func:`Adaptive` change weights of losses from epoch to epoch.
+    method : {"adam", "sgd", "rmsprop", "lbfgs"}
+        The optimiser: Adam (Kingma and Ba 2015, arXiv 1412.6980), stochastic gradient descent, RMSprop, or L-BFGS-B
+        (Byrd et al. 1995, doi 10.1137/0916069; through SciPy, on all trials at once).
+    learning_rate : float or dict of str to float, default 0.01
+        Size of the steps, in units of the parameter (adam, rmsprop); by name where they differ: 0 leaves a parameter
+        as it is. Not used by lbfgs.
+    settings : dict, optional
+        Other settings of the method: ``beta_1``, ``beta_2``, ``epsilon`` (adam); ``momentum`` (sgd); ``decay``,
+        ``epsilon`` (rmsprop); ``memory`` (lbfgs).
+    bounds : dict of str to (low, high), optional
+        Bounds by name, numbers or arrays in the shape of the parameter, None for none. Where a parameter has a range
+        of its own (a time constant is positive) it stays in it, too.
+    dale : bool, default False
+        Dale's law: weights keep the sign that they begin with (those at zero the sign of most of their presynaptic
+        neuron's). Synapses whose receptor follows from their sign always do.
+    epochs : int, default 100
+        How often all trials are gone through.
+    batch_size : int, optional
+        Trials per step of the optimiser; default all.
+    shuffle : bool, default False
+        Whether the order of the trials changes from epoch to epoch.
+    fresh_noise : bool, default False
+        Whether each epoch draws random numbers anew; else the loss is a function of the parameters alone.
+    patience : int, optional
+        Stop after so many epochs without a new lowest loss.
+    time_budget : float, optional
+        Stop after so many seconds.
+    seed : int, default 0
+        Seed of all that is drawn, the order of trials included.
+    checkpoint : path, optional
+        A file (.npz) that is written atomically after each epoch, at most once a second, and at the end.
+    resume : bool or path, default False
+        True: go on from `checkpoint`, if that exists; a path: from that file. The result is the same to the bit as that
+        of a run without a break.
+
+    Returns
+    -------
+    Fit
+        Best and last model, network and stimulus; history; predictions; plots. A Ctrl-C ends the fit early and returns
+        what there is, with ``stopped == "interrupted"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is described here, or the pieces do not fit each other.
+    EngineError
+        If Julia cannot be started or stops; a :class:`JuliaError`, with parameter and neuron, if something is not
+        finite any more.
+
+    Examples
+    --------
+    >>> import numpy as np, pyspikenet as psn
+    >>> net = psn.Network.random(n=20, p=0.2, weight=2.0, seed=1)
+    >>> drive = psn.ConstantStimulus(strength=25.0)
+    >>> data = psn.simulate(psn.LIF(tau_m=15.0), net, duration=200, stimulus=drive, seed=0)
+    >>> found = psn.fit(
+    ...     psn.LIF(tau_m=20.0), net, data, free="tau_m", loss=psn.VanRossum(tau=20), stimulus=drive,
+    ...     learning_rate=0.5, epochs=20,
+    ... )
+    >>> found.loss < found.history.loss[0]
+    True
+    """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {shown(method)}")
+    chosen = dict(METHODS[method])
+    for name, value in (settings or {}).items():
+        if name not in chosen:
+            raise ValueError(f"settings of {method} must be from {', '.join(chosen)}, got {shown(name)}")
+        chosen[name] = number(f"settings[{name!r}]", value, "nonnegative")
+    n_epochs = whole_number("epochs", epochs, 1)
+    waits = None if patience is None else whole_number("patience", patience, 1)
+    budget = None if time_budget is None else number("time_budget", time_budget, "positive")
+    check_progress(progress)
+    question = ask(
+        loss, model, network, stimulus, data, free, duration=duration, dt=dt, trials=trials, seed=seed,
+        initial_state=initial_state, dtype=dtype, threads=threads, surrogate=surrogate, mode=mode,
+        stochastic=stochastic, detach_reset=detach_reset,
+    )  # fmt: skip
+    n_trials = question.run.trials.size
+    size = n_trials if batch_size is None else min(whole_number("batch_size", batch_size, 1), n_trials)
+    if method == "lbfgs" and (size < n_trials or fresh_noise):
+        raise ValueError("method 'lbfgs' needs all trials and the same noise at once: no batch_size, no fresh_noise")
+    rates = _learning_rates(learning_rate, question.free)
+    plan = _Plan(
+        question, method, chosen, rates, n_epochs, size, flag("shuffle", shuffle), flag("fresh_noise", fresh_noise),
+        waits, budget, seed,
+    )  # fmt: skip
+    asked = {
+        "params": question.params, "method": method, "settings": chosen, "rates": rates, "batch": size,
+        "shuffle": plan.shuffle, "fresh_noise": plan.fresh_noise, "epochs": n_epochs,
+        "losses": question.losses.to_dict(),
+        "bounds": {name: [repr(a), repr(b)] for name, (a, b) in (bounds or {}).items()}, "dale": bool(dale),
+    }  # fmt: skip
+    keeper = Checkpoint(checkpoint, resume, fingerprint(asked, question.arrays))
+    with question.open() as problem:
+        start = problem.values()
+        low, high = bounds_of(bounds, flag("dale", dale), question, start)
+        start = [np.clip(x, a, b) for x, a, b in zip(start, low, high, strict=True)]
+        problem.put(start, low, high)
+        search = _Search(plan, problem, keeper, History(question, n_epochs), low, high)
+        with progress_bar(progress, n_epochs, "fitting") as bar:
+            bar.bar_format = BAR
+            search.go(bar)
+    return search.result(model, network, stimulus)
+
+
+def _learning_rates(given: Any, free: list[Free]) -> list[float]:
+    if not isinstance(given, Mapping):
+        return [number("learning_rate", given, "positive")] * len(free)
+    names = [f.name for f in free]
+    for name in given:
+        if name not in names:
+            raise ValueError(f"learning_rate must be of free parameters, {', '.join(names)}, got {shown(name)}")
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise ValueError(f"learning_rate must have a number for each free parameter, got none for {missing[0]!r}")
+    return [number(f"learning_rate[{name!r}]", given[name], "nonnegative") for name in names]
+
+
+class _Plan:
+    """The settings of a search."""
+
+    def __init__(
+        self, question: Question, method: str, settings: dict[str, float], rates: list[float], epochs: int, batch: int,
+        shuffle: bool, fresh_noise: bool, patience: int | None, budget: float | None, seed: int,
+    ) -> None:  # fmt: skip
+        self.question, self.method, self.rates, self.epochs, self.batch = question, method, rates, epochs, batch
+        self.settings: dict[str, Any] = {"method": method, **settings}
+        self.shuffle, self.fresh_noise = shuffle, fresh_noise
+        self.patience, self.budget, self.seed = patience, budget, seed
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        """The trials of each step of an epoch."""
+        trials = np.arange(self.question.run.trials.size)
+        if self.shuffle:
+            trials = np.random.default_rng([self.seed, epoch]).permutation(trials)
+        return [trials[k : k + self.batch].tolist() for k in range(0, trials.size, self.batch)]
+
+    def coefficients(self, epoch: int) -> list[float]:
+        return self.question.losses.coefficients(epoch / max(self.epochs - 1, 1))
+
+
+class _Search:
+    """A fit under way."""
+
+    def __init__(
+        self, plan: _Plan, problem: Problem, keeper: Checkpoint, history: History, low: list[Any], high: list[Any]
+    ) -> None:
+        self.plan, self.problem, self.keeper, self.history = plan, problem, keeper, history
+        self.low, self.high = low, high
+        self.best: tuple[float, list[Any]] = (math.inf, problem.values())
+        self.best_epoch = 0
+        self.last = self.best[1]
+        self.stopped = "epochs"
+        self.epoch = 0
+
+    def go(self, bar: Any) -> None:
+        self._resume()
+        began = time.monotonic()
+        bar.update(self.epoch)
+        with Interrupt() as interrupt:
+            self.problem.interrupt = interrupt
+            try:
+                if self.plan.method == "lbfgs":
+                    self._lbfgs(bar, began)
+                else:
+                    self._descend(bar, began)
+                if self.stopped == "epochs":
+                    self._judge_last()
+            except KeyboardInterrupt:
+                self.stopped = "interrupted"
+        self.problem.interrupt = None
+        self.keeper.write(self._state(), at_once=True)
+
+    def _descend(self, bar: Any, began: float) -> None:
+        plan = self.plan
+        while self.epoch < plan.epochs:
+            values = self.problem.values()
+            if plan.fresh_noise:
+                self.problem.reseed(plan.seed + self.epoch)
+            weights = plan.coefficients(self.epoch)
+            outcomes = [
+                (len(batch), self.problem.improve(batch, weights, plan.settings, plan.rates))
+                for batch in plan.batches(self.epoch)
+            ]
+            self._note(values, outcomes, bar)
+            self.last = self.problem.values()
+            self.keeper.write(self._state)
+            if self._is_over(began):
+                return
+
+    def _note(self, values: list[Any], outcomes: list[tuple[int, Outcome]], bar: Any) -> None:
+        """An epoch is done: history, best, progress."""
+        loss = self.history.add(self.epoch, values, outcomes)
+        self.epoch += 1
+        if loss < self.best[0]:
+            self.best, self.best_epoch = (loss, values), self.epoch
+        bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
+        bar.update(1)
+
+    def _is_over(self, began: float) -> bool:
+        plan = self.plan
+        interrupt = self.problem.interrupt
+        if interrupt is not None and interrupt.requested:
+            self.stopped = "interrupted"
+        elif plan.patience is not None and self.epoch - self.best_epoch >= plan.patience:
+            self.stopped = "patience"
+        elif plan.budget is not None and time.monotonic() - began > plan.budget:
+            self.stopped = "time"
+        return self.stopped != "epochs"
+
+    def _judge_last(self) -> None:
+        """The values after the last step have not been judged yet."""
+        plan = self.plan
+        outcomes = [
+            (len(batch), self.problem.evaluate(batch, plan.coefficients(plan.epochs - 1), gradient=False))
+            for batch in plan.batches(plan.epochs)
+        ]
+        loss = sum(k * x.loss for k, x in outcomes) / sum(k for k, _ in outcomes)
+        if loss < self.best[0]:
+            self.best = (loss, self.last)
+
+    def _lbfgs(self, bar: Any, began: float) -> None:
+        from scipy.optimize import Bounds, minimize
+
+        plan, problem = self.plan, self.problem
+        everyone = list(range(plan.question.run.trials.size))
+        values = problem.values()
+        edges = np.cumsum([0, *(x.size for x in values)])
+        latest: list[tuple[Any, Outcome]] = []
+
+        def unpacked(x: Any) -> list[Any]:
+            return [x[a:b].reshape(v.shape) for a, b, v in zip(edges[:-1], edges[1:], values, strict=True)]
+
+        def value(x: Any) -> tuple[float, Any]:
+            found = problem.evaluate(everyone, plan.coefficients(self.epoch), unpacked(x))
+            latest.append((x.copy(), found))
+            return found.loss, np.concatenate([g.ravel() for g in found.gradients])
+
+        def iterated(x: Any) -> None:
+            found = next(outcome for y, outcome in reversed(latest) if np.array_equal(x, y))
+            self._note(unpacked(x.copy()), [(len(everyone), found)], bar)
+            latest.clear()
+            latest.append((x.copy(), found))
+            self.last = unpacked(x.copy())
+            self.keeper.write(self._state)
+            if self._is_over(began):
+                raise StopIteration
+
+        start = np.concatenate([x.ravel() for x in values])
+        low, high = (np.concatenate([x.ravel() for x in edges_of]) for edges_of in (self.low, self.high))
+        options = {"maxiter": plan.epochs - self.epoch, "maxcor": int(plan.settings["memory"])}
+        if options["maxiter"] > 0:
+            found: Any = minimize(
+                value, start, jac=True, method="L-BFGS-B", bounds=Bounds(low, high), callback=iterated, options=options
+            )  # type: ignore[call-overload]
+            if self.stopped == "epochs" and self.epoch < plan.epochs:
+                self.stopped = "converged" if found.success else str(found.message)
+
+    # ---- checkpoints ---------------------------------------------------------------------------------------------------
+
+    def _state(self) -> dict[str, Any]:
+        step, arrays = self.problem.state()
+        return {
+            "epoch": self.epoch, "step": step, "best_loss": self.best[0], "best_epoch": self.best_epoch,
+            **{f"optimiser.{name}": x for name, x in arrays.items()},
+            **{f"best.{k}": x for k, x in enumerate(self.best[1])},
+            **{f"history.{name}": x for name, x in self.history.arrays(self.epoch).items()},
+        }  # fmt: skip
+
+    def _resume(self) -> None:
+        state = self.keeper.read()
+        if state is None:
+            return
+        self.epoch, self.best_epoch = int(state["epoch"]), int(state["best_epoch"])
+        self.problem.restore(int(state["step"]), {k[10:]: x for k, x in state.items() if k.startswith("optimiser.")})
+        shapes = [free.value.shape for free in self.plan.question.free]
+        self.best = (float(state["best_loss"]), [state[f"best.{k}"].reshape(s) for k, s in enumerate(shapes)])
+        self.history.restore({k[8:]: x for k, x in state.items() if k.startswith("history.")})
+        self.last = self.problem.values()
+
+    def result(self, model: Model, network: Network, stimulus: Any) -> Fit:
+        question = self.plan.question
+        names = [free.name for free in question.free]
+        best = with_values(question.pieces, dict(zip(names, self.best[1], strict=True)))
+        last = with_values(question.pieces, dict(zip(names, self.last, strict=True)))
+        return Fit(
+            best.model, best.network, best.stimulus, dict(best.initial), self.best[0],
+            dict(zip(names, self.best[1], strict=True)), last, self.history.dataset(self.epoch), self.stopped,
+            self.epoch, question,
+        )  # fmt: skip

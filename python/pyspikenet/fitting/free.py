@@ -1,0 +1,265 @@
+"""What is free in a fit: parameters by name, where they stand, and how a model is put together from new values."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.base import Model
+from ..models.equations import Equations
+from ..models.membrane import MembraneModel
+from ..network import Network
+from ..parameters import shown
+from ..receptors import AlphaSynapse
+from ..run import Run
+from ..stimulus import SpikeStimulus, Stimulus, StimulusSum
+
+Floats = NDArray[np.float64]
+EDGES = {"positive": (1e-9, np.inf), "nonnegative": (0.0, np.inf), "probability": (0.0, 1.0)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Pieces:
+    """A model, a network and a stimulus."""
+
+    model: Model
+    network: Network
+    stimulus: Stimulus | StimulusSum | None
+    initial: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """A piece of a parameter as SpikeCore knows it: its numbers are ``sign * value[chosen]``."""
+
+    params: dict[str, Any]
+    chosen: Any
+    sign: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Free:
+    """A free parameter: its name, its start value (a number or an array), its edges and its slots."""
+
+    name: str
+    value: Floats
+    low: float
+    high: float
+    unit: str
+    slots: tuple[Slot, ...]
+
+    def to_slots(self, value: Floats) -> list[Floats]:
+        """The numbers of each slot."""
+        flat = np.atleast_1d(value)
+        return [np.ascontiguousarray(slot.sign * flat[slot.chosen]) for slot in self.slots]
+
+    def from_slots(self, numbers: list[Floats]) -> Floats:
+        """The parameter's value from those of its slots."""
+        flat = np.array(np.atleast_1d(self.value))
+        for slot, own in zip(self.slots, numbers, strict=True):
+            flat[slot.chosen] = slot.sign * own
+        return flat.reshape(self.value.shape)
+
+
+def free_parameters(names: Any, run: Run) -> list[Free]:
+    """The parameters of these names, or the error that names the unknown one."""
+    if isinstance(names, str):
+        names = [names]
+    if not isinstance(names, Iterable):
+        raise TypeError(f"free must be names of parameters, got {shown(names)}")
+    found = list(names)
+    if not found or len(set(map(str, found))) != len(found):
+        raise ValueError(f"free must name at least one parameter, each once, got {shown(found)}")
+    return [_free(name, run) for name in found]
+
+
+def _free(name: Any, run: Run) -> Free:
+    if not isinstance(name, str):
+        raise TypeError(f"free must be names of parameters, got {shown(name)}")
+    if name == "weight":
+        return _weights(run)
+    if name.startswith("stimulus."):
+        return _of_stimulus(name, run)
+    if name.startswith("initial_state."):
+        return _initial(name, run)
+    if isinstance(run.model, Equations):
+        return _of_equations(name, run.model)
+    if name.startswith("receptors."):
+        return _of_receptor(name, run.model)
+    return _of_model(name, run.model)
+
+
+def known_names(run: Run) -> list[str]:
+    """Names that can be free."""
+    model = run.model
+    names = [*(model.system.parameters if isinstance(model, Equations) else model.units()), "weight"]
+    names = [name for name in names if name != "refractory_period"]
+    if isinstance(model, MembraneModel):
+        names += [f"initial_state.{name}" for name in model.state()]
+        if not isinstance(model, Equations):
+            names += [f"receptors.{r}.{x}" for r, receptor in model.all_receptors().items() for x in receptor.units()]
+    return [*names, "stimulus.strength"]
+
+
+def _unknown(name: str, run: Run | None, model: Model) -> ValueError:
+    names = known_names(run) if run is not None else list(model.units())
+    return ValueError(f"free must be from {', '.join(names)}, got {name!r}")
+
+
+def _slot(kind: str, names: list[str], index: int = 0, sign: float = 1.0, chosen: Any = ..., **more: Any) -> Slot:
+    return Slot({"kind": kind, "names": names, "index": index, **more}, chosen, sign)
+
+
+def _weights(run: Run) -> Free:
+    if run.network.n_synapses == 0:
+        raise ValueError("free must not name 'weight' where the network has no synapses")
+    slots = []
+    for k, projection in enumerate(run.projections, 1):
+        chosen = ... if projection.chosen is None else projection.chosen
+        slots.append(_slot("weight", [], k, -1.0 if projection.flipped else 1.0, chosen))
+    return Free("weight", run.network.weight.astype(float), -np.inf, np.inf, _weight_unit(run.model), tuple(slots))
+
+
+def _weight_unit(model: Model) -> str:
+    if not isinstance(model, MembraneModel):
+        return "1"
+    conductance = any(r.is_conductance for r in model.all_receptors().values())
+    return model.conductance_unit if conductance else model.current_unit
+
+
+def _of_model(name: str, model: Model) -> Free:
+    units = model.units()
+    value = getattr(model, name, None) if name in units else None
+    if value is None or name in ("refractory_period", "rho_reset"):
+        raise _unknown(name, None, model)
+    field = type(model).__dataclass_fields__[name]  # type: ignore[attr-defined]
+    low, high = EDGES.get(field.metadata["range"], (-np.inf, np.inf))
+    return Free(name, np.array(value, float), low, high, units[name], (_slot("model", _wire_names(name, model)),))
+
+
+def _wire_names(name: str, model: Model) -> list[str]:
+    """What SpikeCore calls a parameter: time constants of the default receptors have fields of their own."""
+    if name.startswith("tau_syn_") and isinstance(model, MembraneModel) and getattr(model, "receptors", None) is None:
+        receptor = name.removeprefix("tau_syn_")
+        names = list(model.all_receptors())
+        if receptor in names:
+            return [f"receptor.{names.index(receptor) + 1}.tau"]
+    return [name]
+
+
+def _of_receptor(name: str, model: Model) -> Free:
+    _, *middle, field = name.split(".")
+    receptors = model.all_receptors() if isinstance(model, MembraneModel) else {}
+    if len(middle) != 1 or middle[0] not in receptors or field not in receptors[middle[0]].units():
+        raise _unknown(name, None, model)
+    receptor = receptors[middle[0]]
+    value = getattr(receptor, field)
+    if value is None:
+        raise ValueError(f"free must not name {name!r}, which is None")
+    j = list(receptors).index(middle[0]) + 1
+    names = [f"receptor.{j}.{field}"]
+    if isinstance(receptor, AlphaSynapse) and field == "tau":
+        names = [f"receptor.{j}.tau_rise", f"receptor.{j}.tau_decay"]
+    meta = type(receptor).__dataclass_fields__[field].metadata  # type: ignore[attr-defined]
+    low, high = EDGES.get(meta["range"], (-np.inf, np.inf))
+    return Free(name, np.array(value, float), low, high, meta["unit"], (_slot("model", names),))
+
+
+def _of_equations(name: str, model: Equations) -> Free:
+    parameters = model.system.parameters
+    if name not in parameters:
+        raise ValueError(f"free must be from {', '.join([*parameters, 'weight'])}, got {name!r}")
+    value = np.array(parameters[name].value, float)
+    return Free(name, value, -np.inf, np.inf, parameters[name].unit, (_slot("model", [f"parameter.{name}"]),))
+
+
+def _initial(name: str, run: Run) -> Free:
+    """A free initial state; where it begins SpikeCore knows."""
+    variable = name.removeprefix("initial_state.")
+    model = run.model
+    if not isinstance(model, MembraneModel) or variable not in model.state():
+        raise _unknown(name, run, model)
+    index = list(model.state()).index(variable) + 1
+    value = np.zeros(run.network.n)
+    return Free(name, value, -np.inf, np.inf, model.state()[variable]["units"], (_slot("initial", [], index),))
+
+
+GROUPS = {"table": "tables", "spikes": "spikes", "poisson": "poisson", "noise": "noises"}
+FIELDS = {"amplitude": "strength", "sigma": "strength"}
+
+
+def _of_stimulus(name: str, run: Run) -> Free:
+    if not run.stimulus:
+        raise ValueError(f"free must not name {name!r} where there is no stimulus")
+    _, *middle, field = name.split(".")
+    if not middle and len(run.stimulus) == 1:
+        number = 0
+    elif len(middle) == 1 and middle[0].isdigit() and int(middle[0]) < len(run.stimulus):
+        number = int(middle[0])
+    else:
+        raise ValueError(f"free must name one of {len(run.stimulus)} stimuli, as 'stimulus.0.{field}', got {name!r}")
+    part = run.stimulus[number]
+    kinds = [entry["kind"] for entry in run.params["stimuli"]]
+    group = GROUPS.get(kinds[number], "waves")
+    index = sum(GROUPS.get(kind, "waves") == group for kind in kinds[: number + 1])
+    known = {"strength", "amplitude", "sigma", "weight", "rate"} & set(part.units())
+    if group == "tables":
+        known.add("data")
+    if field not in known:
+        raise ValueError(f"free must name one of {sorted(known)} of a {type(part).__name__}, got {name!r}")
+    value: Floats = np.array(getattr(part, field), float)
+    wire = {"strength": "strength", "weight": "strength", "rate": "rate", "data": "data"}[FIELDS.get(field, field)]
+    chosen: Any = ...
+    if field == "data" and part.targets is not None:
+        raise ValueError(f"free must not name {name!r} of a stimulus with targets, got targets={shown(part.targets)}")
+    if value.ndim and field != "data":
+        if isinstance(part, SpikeStimulus):
+            raise ValueError(f"free must not name {name!r} where strength differs between spikes")
+        if part.targets is not None:
+            chosen = np.unique(run.network.positions(part.targets), return_index=True)[1]
+    meta = type(part).__dataclass_fields__.get(field)  # type: ignore[attr-defined]
+    bounds = EDGES.get(meta.metadata.get("range", "any") if meta else "any", (-np.inf, np.inf))
+    if isinstance(part, SpikeStimulus):
+        wire, chosen = "weight", np.zeros(run.arrays[f"stimulus.{number + 1}.weight"].size, int)
+    slot = _slot("stimulus", [wire], index, chosen=chosen, group=group)
+    return Free(name, value, *bounds, meta.metadata.get("unit", "1") if meta else "1", (slot,))
+
+
+# ---- new values -----------------------------------------------------------------------------------------------------
+
+
+def with_values(pieces: Pieces, values: dict[str, Floats]) -> Pieces:
+    """The pieces with new values of free parameters; what was not free is the same object."""
+    model, network, stimulus, initial = pieces.model, pieces.network, pieces.stimulus, dict(pieces.initial)
+    own: dict[str, Any] = {}
+    receptors = dict(model.all_receptors()) if isinstance(model, MembraneModel) else {}
+    changed_receptors = False
+    for name, value in values.items():
+        plain = float(value) if value.ndim == 0 else value
+        if name == "weight":
+            network = network.with_weights(value)
+        elif name.startswith("stimulus."):
+            stimulus = _new_stimulus(stimulus, name, plain)
+        elif name.startswith("initial_state."):
+            initial[name.removeprefix("initial_state.")] = value
+        elif name.startswith("receptors."):
+            _, receptor, field = name.split(".")
+            receptors[receptor] = receptors[receptor].replace(**{field: plain})
+            changed_receptors = True
+        else:
+            own[name] = plain
+    if changed_receptors:
+        own["receptors"] = receptors
+    if own:
+        model = model.with_parameters(own) if isinstance(model, Equations) else model.replace(**own)
+    return Pieces(model, network, stimulus, initial)
+
+
+def _new_stimulus(stimulus: Any, name: str, value: Any) -> Any:
+    _, *middle, field = name.split(".")
+    parts = stimulus.parts()
+    number = int(middle[0]) if middle else 0
+    parts[number] = parts[number].replace(**{field: value})
+    return parts[0] if len(parts) == 1 else StimulusSum(parts)
