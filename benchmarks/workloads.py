@@ -120,6 +120,41 @@ def w2_excitatory(n):
     return 4 * n // 5
 
 
+W3 = {"batch": 10, "steps": 400, "dt": 1.0, "tau_m": 20.0, "theta": 1.0, "slope": 25.0, "tau_vr": 10.0}
+
+
+def w3_options(parser):
+    """The options of a script for W3, for harness.arguments."""
+    parser.set_defaults(n=100, seed=3, steps=W3["steps"])
+    parser.add_argument("--density", type=float, default=1.0, help="part of the weights that are there")
+
+
+def w3_data(n, density=1.0, seed=3):
+    """Input x and target spikes (time, trial, neuron), weights W (post, pre), and bias, beta, theta by neuron::
+
+        u[t] = beta v[t-1] + x[t] + s[t-1] W^T + b - stop(s[t-1]) theta,   v[t] = u[t],   v[-1] = s[-1] = 0
+        s[t] = H(u[t] - theta),   dH/dz := 1 / (1 + slope |z|)^2
+        loss = dt/tau sum over t, n of (f * (s - target))^2 / trials,   f = exp(-t / tau)
+
+    stop() passes no gradient. Trained: W, b, beta, theta.
+    """
+    rng = np.random.default_rng(seed)
+    shape = (W3["steps"], W3["batch"], n)
+    x = np.float32(0.6) * (rng.random(shape, dtype=np.float32) < 0.1)
+    target = (rng.random(shape, dtype=np.float32) < 0.02).astype(np.float32)
+    weights = rng.standard_normal((n, n), dtype=np.float32) * np.float32(0.3 / math.sqrt(n * density))
+    if density < 1:
+        weights[rng.random((n, n)) >= density] = 0
+    decay = np.full(n, math.exp(-W3["dt"] / W3["tau_m"]), np.float32)
+    return x, target, weights, np.full(n, 0.01, np.float32), decay, np.full(n, W3["theta"], np.float32)
+
+
+def w3_kernel():
+    """The filter of the loss as a matrix (time, time): exp(-(t - t') dt / tau) for t' <= t."""
+    lag = np.arange(W3["steps"])[:, None] - np.arange(W3["steps"])[None, :]
+    return np.where(lag >= 0, np.exp(-np.maximum(lag, 0) * W3["dt"] / W3["tau_vr"]), 0.0).astype(np.float32)
+
+
 def sparse_network(n=34_000, m=49_000, seed=7):
     """A large and very sparse network, as a reconstructed neuropil: neurons dominate, not synapses."""
     rng = np.random.default_rng(seed)

@@ -65,9 +65,15 @@ for compare in (:<, :<=, :(==), :isless)
 end
 Base.isfinite(x::Dual) = isfinite(x.value)
 
+"`a` or `b`, number by number: loops with a choice between structs are not vectorised."
+@inline pick(first::Bool, a::T, b::T) where {T<:Real} = ifelse(first, a, b)
+@inline pick(first::Bool, a::Dual{N,T}, b::Dual{N,T}) where {N,T<:Real} =
+    Dual{N,T}(pick(first, a.value, b.value), map((p, q) -> pick(first, p, q), a.partials, b.partials))
+@inline pick(first::Bool, a::Real, b::Real) = pick(first, promote(a, b)...)
+
 @inline Base.abs(x::Dual) = chain(x, abs(x.value), ifelse(x.value < 0, -one(x.value), one(x.value)))
-@inline Base.max(x::Dual{N,T}, y::Dual{N,T}) where {N,T<:Real} = ifelse(x.value < y.value, y, x)
-@inline Base.min(x::Dual{N,T}, y::Dual{N,T}) where {N,T<:Real} = ifelse(y.value < x.value, y, x)
+@inline Base.max(x::Dual{N,T}, y::Dual{N,T}) where {N,T<:Real} = pick(x.value < y.value, y, x)
+@inline Base.min(x::Dual{N,T}, y::Dual{N,T}) where {N,T<:Real} = pick(y.value < x.value, y, x)
 @inline Base.sin(x::Dual) = chain(x, sin(x.value), cos(x.value))
 @inline Base.cos(x::Dual) = chain(x, cos(x.value), -sin(x.value))
 
@@ -93,5 +99,5 @@ end
 @inline function relative_exp_slope(x, f)
     small = abs(x) < one(x) / 100
     series = muladd(x, muladd(x, muladd(x, one(x) / 30, one(x) / 8), one(x) / 3), one(x) / 2)
-    return ifelse(small, series, (vexp(x) - f) / ifelse(small, one(x), x))
+    return pick(small, series, (vexp(x) - f) / pick(small, one(x), x))
 end

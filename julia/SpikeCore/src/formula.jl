@@ -17,22 +17,22 @@ end
 @inline raised(x, y) = raised(promote(x, y)...)
 "`x^y` for any `y`: NaN where `x` is negative."
 @inline function raised(x::T, y::T) where {T<:Real}
-    inside = ifelse(x > 0, x, one(x))
-    outside = ifelse(x < 0, oftype(x, NaN), ifelse(y > 0, zero(x), ifelse(y < 0, oftype(x, Inf), one(x))))
-    return ifelse(x > 0, vexp(y * vlog(inside)), outside)
+    inside = pick(x > 0, x, one(x))
+    outside = pick(x < 0, oftype(x, NaN), pick(y > 0, zero(x), pick(y < 0, oftype(x, Inf), one(x))))
+    return pick(x > 0, vexp(y * vlog(inside)), outside)
 end
 
 "The logarithm; NaN where `x` is negative."
 @inline function logarithm(x)
-    inside = ifelse(x > 0, x, one(x))
-    return ifelse(x > 0, vlog(inside), ifelse(x < 0, oftype(x, NaN), oftype(x, -Inf)) + (x - x))
+    inside = pick(x > 0, x, one(x))
+    return pick(x > 0, vlog(inside), pick(x < 0, oftype(x, NaN), oftype(x, -Inf)) + (x - x))
 end
 
 "log(1 + x), accurate for small `x`, too: the rounding of 1 + x is made good (Kahan)."
 @inline function logarithm_1p(x)
     u = 1 + x
-    exact = ifelse(u == 1, one(u), u)
-    return ifelse(u == 1, x, logarithm(exact) * (x / ifelse(u == 1, one(u), u - 1)))
+    exact = pick(u == 1, one(u), u)
+    return pick(u == 1, x, logarithm(exact) * (x / pick(u == 1, one(u), u - 1)))
 end
 @inline logarithm_1p(x::Dual) = chain(x, logarithm_1p(x.value), inv(1 + x.value))
 
@@ -43,8 +43,8 @@ end
 
 "(exp(x) - 1) / x, 1 at 0."
 @inline function relative_exp(x)
-    safe = ifelse(x == 0, one(x), x)
-    return ifelse(x == 0, one(x), vexpm1(safe) / safe)
+    safe = pick(x == 0, one(x), x)
+    return pick(x == 0, one(x), vexpm1(safe) / safe)
 end
 @inline relative_exp(x::Dual) = chain(x, relative_exp(x.value), relative_exp_slope(x.value, relative_exp(x.value)))
 
@@ -59,10 +59,10 @@ end
 @inline cosine(x::Dual) = chain(x, cosine(x.value), -sine(x.value))
 
 @inline logistic(x) = 1 / (1 + vexp(-x))
-@inline rectified(x) = ifelse(x > 0, x, zero(x)) + (x - x)      # x - x keeps NaN and Inf visible
+@inline rectified(x) = pick(x > 0, x, zero(x)) + (x - x)      # x - x keeps NaN and Inf visible
 @inline smooth_rectified(x) = rectified(x) + logarithm_1p(vexp(-abs(x)))
-@inline larger(x::T, y::T) where {T<:Real} = ifelse(x < y, y, x) + (y - y)
-@inline smaller(x::T, y::T) where {T<:Real} = ifelse(y < x, y, x) + (y - y)
+@inline larger(x::T, y::T) where {T<:Real} = pick(x < y, y, x) + (y - y)
+@inline smaller(x::T, y::T) where {T<:Real} = pick(y < x, y, x) + (y - y)
 @inline larger(x, y) = larger(promote(x, y)...)
 @inline smaller(x, y) = smaller(promote(x, y)...)
 @inline larger(x, y, z, more...) = larger(larger(x, y), z, more...)

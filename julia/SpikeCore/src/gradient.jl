@@ -225,25 +225,33 @@ function lay_out!(problem::Problem{T}, trials::Vector{Int}) where {T}
         watch = Int[watched(loss) for loss in problem.losses]
         free_input = any(p -> p.kind == "stimulus", problem.free)
         problem.groups = [Lanes(setup, t, problem.segment, problem.rule.visible, watch, n_numbers(problem), free_input) for t in chosen]
+        problem.states = [LossState{T}[loss_state(loss, lanes, problem.segment) for lanes in problem.groups] for loss in problem.losses]
+        problem.tiled = Any[tile(problem.cells, lanes) for lanes in problem.groups]
     end
-    for (lanes, t) in zip(problem.groups, chosen)
+    for (p, (lanes, t)) in enumerate(zip(problem.groups, chosen))
         lanes.trials = t
+        lanes.together = length(trials) >= 4
+        problem.tiled[p] = tile!(problem.tiled[p], problem.cells, lanes)
     end
-    problem.tiled = Any[tile(problem.cells, lanes) for lanes in problem.groups]
-    problem.states = [LossState{T}[loss_state(loss, lanes, problem.segment) for lanes in problem.groups] for loss in problem.losses]
+    for (loss, states) in zip(problem.losses, problem.states)
+        foreach(state -> clear!(loss, state), states)
+    end
     return nothing
 end
 
 tile(cells::Shared, lanes::Lanes) = cells
-function tile(cells::PerCell{C,D}, lanes::Lanes{T}) where {C,D,T}
-    columns = map(cells.columns) do column
-        x = Vector{T}(undef, lanes.size)
-        for l in 1:lanes.size
-            x[l] = column[(l-1)%lanes.n+1]
+tile(cells::PerCell{C,D}, lanes::Lanes{T}) where {C,D,T} =
+    tile!(PerCell{C,D}(map(_ -> Vector{T}(undef, lanes.size), cells.columns)), cells, lanes)
+
+"The cells of all lanes: those of the neurons, trial after trial."
+tile!(tiled, cells::Shared, lanes::Lanes) = cells
+function tile!(tiled::PerCell, cells::PerCell, lanes::Lanes)
+    for (x, column) in zip(tiled.columns, cells.columns)
+        for at in 0:lanes.n:lanes.size-1
+            copyto!(x, at + 1, column, 1, min(lanes.n, lanes.size - at))
         end
-        x
     end
-    return PerCell{C,D}(columns)
+    return tiled
 end
 
 # ---- the gradient ---------------------------------------------------------------------------------------------------------
@@ -317,6 +325,10 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
                 scale == 0 || pull!(loss, lanes, states[p], checkpoints[p][c].losses[k], start, m, scale)
             end
             backward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, numbers, problem.first_step + start, m)
+            if any(parameter -> parameter.kind == "weight", problem.free)
+                g = setup.blueprint.graded
+                g == 0 ? list_sent!(lanes, lanes.spikes, 0, m) : list_sent!(lanes, lanes.tape[g], lanes.size, m)
+            end
             for (k, parameter) in enumerate(problem.free)
                 parameter.kind == "stimulus" && add_stimulus_gradient!(of_stimuli[p][k], lanes, setup, parameter, problem.first_step + start, m)
             end
@@ -341,11 +353,13 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
     return loss, values, gradients, rates
 end
 
-function count_spikes!(count::Vector{Float64}, lanes::Lanes, m::Int)
-    n = lanes.n
-    for j in 1:m, l in 1:occupied(lanes)
-        s = lanes.spikes[l, j]
-        s == 0 || (count[(l-1)%n+1] += s)
+function count_spikes!(count::Vector{Float64}, lanes::Lanes{T}, m::Int) where {T}
+    total = zeros(T, lanes.size)
+    for j in 1:m
+        add_scaled!(total, lanes.spikes, (j - 1) * lanes.size, one(T))
+    end
+    for l in 1:occupied(lanes)
+        count[(l-1)%lanes.n+1] += total[l]
     end
     return nothing
 end
@@ -407,7 +421,8 @@ end
 function add_of_rest!(each_neuron::Vector{Float64}, parameter::FreeParameter, problem::Problem{T}) where {T}
     for k in 1:size(parameter.slopes, 1)
         any(!=(0), view(parameter.slopes, k, :)) || continue
-        rest_slopes = Base.invokelatest(slopes_of_rest, problem.cells, k, problem.setup.n)
+        rest_slopes = Base.invokelatest(slopes_of_rest, problem.cells, k, problem.setup.n)::Matrix{Float64}
+        any(!=(0), rest_slopes) || continue
         for lanes in problem.groups, l in 1:occupied(lanes)
             i = (l - 1) % lanes.n + 1
             by_number = parameter.slopes[k, size(parameter.slopes, 2) == 1 ? 1 : i]

@@ -116,18 +116,15 @@ end
 "(exp(x) - 1) / x, also at 0."
 @inline function exprel(x)
     small = abs(x) < one(x) / 100_000
-    safe = ifelse(small, one(x), x)
-    return ifelse(small, 1 + x / 2, vexpm1(safe) / safe)
+    safe = pick(small, one(x), x)
+    return pick(small, 1 + x / 2, vexpm1(safe) / safe)
 end
 @inline exprel(x::Dual) = chain(x, exprel(x.value), relative_exp_slope(x.value, exprel(x.value)))
-
-# One of them may be a dual number where the other is plain.
-@inline chosen(first::Bool, a, b) = ifelse(first, promote(a, b)...)
 
 @inline function move(exact::Exact, cell::Cell{S,M,R}, y::Tuple, input, active, dt) where {S,M,R}
     size = Val(n_variables(M))
     moved = each((row, c, g) -> dot(row, y) + muladd(g, input.I, c), exact.membrane, exact.constant, exact.gain)
-    kept = each((new, old, h) -> h ? chosen(active > 0, new, old) : new, moved, first_of(y, size), held(M))
+    kept = each((new, old, h) -> h ? pick(active > 0, new, old) : new, moved, first_of(y, size), held(M))
     return (kept..., decay(exact.blocks, rest_of(y, size))...)
 end
 
@@ -143,7 +140,7 @@ end
     own, others = first_of(y, size), rest_of(y, size)
     synaptic, _ = synapses(cell.receptors, others, own[1])
     moved = step(cell.membrane, own, (I=input.I + synaptic, xi=input.xi, t=input.t), dt)
-    kept = each((new, old, h) -> h ? chosen(active > 0, new, old) : new, moved, own, held(M))
+    kept = each((new, old, h) -> h ? pick(active > 0, new, old) : new, moved, own, held(M))
     return (kept..., others...)
 end
 

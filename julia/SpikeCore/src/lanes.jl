@@ -57,6 +57,9 @@ mutable struct Lanes{T}
     loss_states::Vector{Matrix{T}}  # per variable that a loss looks at
     numbers::Matrix{T}              # [lane, number of the cell]
     noise_start::Vector{Vector{Vector{Float64}}}    # of the stimuli, by trial, at the begin of the segment
+    sent_pointer::Vector{Int}       # see `list_sent!`
+    sent_at::Vector{Tuple{Int32,Int32}}
+    together::Bool                  # whether the batch has so many trials that they go through synapses side by side
     across::Vector{T}               # a variable of all neurons, trials side by side
     sums::Vector{T}
 end
@@ -82,10 +85,10 @@ function Lanes(setup::Setup{T}, trials::Vector{Int}, steps::Int, seen::Bool, wat
                     zeros(T, size, steps), spikes, seen ? zeros(T, size, steps) : spikes, zeros(UInt8, size, steps),
                     zeros(Int32, size), zeros(T, size), [zeros(UInt32, n, 4) for _ in trials], zeros(T, n, 4), typemin(Int),
                     [matrix(!p.direct, p.synapses.longest_delay) for p in setup.projections], (0, 0),
-                    [zeros(T, size) for _ in 1:K], zeros(T, size), zeros(T, size), matrix(free_input, steps),
+                    [zeros(T, size) for _ in 1:K], zeros(T, size), zeros(T, size), zeros(T, size, free_input ? steps : 1),
                     [matrix(k in targets, steps + delays) for k in 1:K], zeros(T, size, steps),
-                    [matrix(k in watched, steps) for k in 1:K], zeros(T, size, n_numbers),
-                    [Vector{Float64}[] for _ in trials], T[], T[])
+                    [matrix(k in watched, steps) for k in 1:K], zeros(T, size, n_numbers + 1),
+                    [Vector{Float64}[] for _ in trials], Int[], Tuple{Int32,Int32}[], false, T[], T[])
 end
 
 channels_of(s::Stimuli) = Int[[t.channel for t in s.wave_targets]; [t.target.channel for t in s.tables];

@@ -11,6 +11,9 @@ struct LossState{T}
     scratch::Matrix{T}
 end
 
+"Makes the state as it was at the begin."
+clear!(::Loss, state::LossState) = foreach(x -> fill!(x, 0), state.carry)
+
 "Spikes of the data: those of trial k are `pointer[k] + 1 : pointer[k + 1]`, sorted by step. `weight`: one per neuron."
 struct TargetSpikes{T}
     pointer::Vector{Int64}
@@ -307,9 +310,15 @@ end
 watched(loss::CrossEntropyLoss) = loss.variable
 
 loss_state(::CrossEntropyLoss{T}, lanes::Lanes{T}, steps::Int) where {T} =
-    LossState{T}([zeros(T, lanes.size), fill(typemin(T), lanes.size), zeros(T, lanes.size)], zeros(T, lanes.size), zeros(T, 0, 0))
+    LossState{T}([zeros(T, lanes.size) for _ in 1:3], zeros(T, lanes.size), zeros(T, 0, 0))
 
-"The value of a lane in step j, and whether it counts."
+function clear!(::CrossEntropyLoss{T}, state::LossState{T}) where {T}
+    foreach(x -> fill!(x, 0), state.carry)
+    fill!(state.carry[2], typemin(T))
+    return nothing
+end
+
+"The value of a lane in step j."
 @inline seen_value(loss::CrossEntropyLoss, lanes::Lanes, l::Int, j::Int) =
     loss.variable == 0 ? lanes.seen[l, j] : lanes.tape[loss.variable][l, j+1]
 

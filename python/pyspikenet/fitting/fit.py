@@ -342,7 +342,7 @@ class _Search:
             if self.stopped == "epochs" and self.epoch < plan.epochs:
                 self.stopped = "converged" if found.success else str(found.message)
 
-    # ---- checkpoints ---------------------------------------------------------------------------------------------------
+    # ---- checkpoints -------------------------------------------------------------------------------------------------
 
     def _state(self) -> dict[str, Any]:
         step, arrays = self.problem.state()

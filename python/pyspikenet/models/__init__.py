@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .hodgkin_huxley import HodgkinHuxley
     from .iaf import IAF
     from .izhikevich import Izhikevich
+    from .leaky import Leaky
     from .li import LI
     from .li_box import LIBox
     from .lif import LIF
@@ -53,6 +54,7 @@ __all__ = [
     "LIFEx",
     "LIFGate",
     "LIFRefrac",
+    "Leaky",
     "MembraneModel",
     "Model",
     "PoissonGLM",
@@ -78,6 +80,7 @@ _FILES = {
     "LIF": "lif",
     "LIFAdEx": "lif_adex",
     "LIFBox": "lif_box",
+    "Leaky": "leaky",
     "LIFCurrent": "lif_current",
     "LIFEx": "lif_ex",
     "LIFGate": "lif_gate",

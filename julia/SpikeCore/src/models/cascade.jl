@@ -23,7 +23,7 @@ struct Identity end
 @inline (::Exponential)(x) = vexp(x)
 @inline (::Sigmoid)(x) = 1 / (1 + vexp(-x))
 @inline (::Softplus)(x) = softplus(x)
-@inline (::Relu)(x) = ifelse(x > 0, x, zero(x)) + (x - x)    # x - x keeps NaN and Inf visible
+@inline (::Relu)(x) = pick(x > 0, x, zero(x)) + (x - x)    # x - x keeps NaN and Inf visible
 @inline (::Identity)(x) = x
 
 const NONLINEARITIES = Dict{String,Any}("exp" => Exponential(), "sigmoid" => Sigmoid(), "softplus" => Softplus(),
