@@ -19,9 +19,11 @@ def van_rossum_distance(a: Any, b: Any = None, *, tau: float, pairs: str = "matc
 
     Parameters
     ----------
-    a, b : array_like, sequence of array_like or xarray.Dataset
-        Spike times [ms] of one train; sequences of such trains; or datasets of spikes with the same trials and neurons,
-        which are compared neuron by neuron. Without `b` all of `a` are compared with each other.
+    a : array_like, sequence of array_like or xarray.Dataset
+        Spike times [ms] of one train; a sequence of such trains; or a dataset of spikes.
+    b : array_like, sequence of array_like or xarray.Dataset, optional
+        What `a` is compared with: of the same kind, with as many trains, or the same trials and neurons. Without it
+        all of `a` are compared with each other.
     tau : float
         Time constant of the exponential [ms].
     pairs : {"matched", "all"}
