@@ -208,7 +208,7 @@ def test_arguments_of_one_name_mean_one_thing() -> None:
     meant |= {("model", f"pyspikenet.excitability.{x}") for x in ("fi_curve", "vector_field", "plane_variables")}
     meant |= {("model", "pyspikenet.plot_membrane.phase_plane")}
     # Of spikes, in place of a model that fires them; amplitudes; modules in place of trains.
-    meant |= {("model", "coincidence_factor"), ("a", "Network.mexican_hat")}
+    meant |= {("model", "coincidence_factor"), ("data", "coincidence_factor"), ("a", "Network.mexican_hat")}
     meant |= {(x, f"pyspikenet.modules.{name}") for x in "ab" for name in ("geodesic_similarity", "match_modules")}
     seen: dict[str, dict[str, str]] = {}
     for name, function in FUNCTIONS.items():

@@ -17,8 +17,8 @@ struct Trains
 end
 
 Base.length(trains::Trains) = length(trains.offset) - 1
-@inline first_of(trains::Trains, i) = trains.offset[i] + 1
-@inline last_of(trains::Trains, i) = trains.offset[i+1]
+@inline start_of(trains::Trains, i) = trains.offset[i] + 1
+@inline stop_of(trains::Trains, i) = trains.offset[i+1]
 
 """
 A measure gives `distance(measure, x, lo, hi, y, p, q, scratch)` for the sorted trains `x[lo:hi]` and `y[p:q]`; `scratch`
@@ -75,7 +75,7 @@ function matched_distances!(values::Vector{Float64}, measure::M, a::Trains, b::T
     on_threads(length(parts), threads) do part
         scratch = Float64[]
         for i in parts[part]
-            values[i] = distance(measure, a.times, first_of(a, i), last_of(a, i), b.times, first_of(b, i), last_of(b, i), scratch)
+            values[i] = distance(measure, a.times, start_of(a, i), stop_of(a, i), b.times, start_of(b, i), stop_of(b, i), scratch)
         end
     end
 end
@@ -86,7 +86,7 @@ function all_distances!(matrix::Matrix{Float64}, measure::M, a::Trains, b::Train
     on_threads(length(parts), threads) do part
         scratch = Float64[]
         for i in parts[part], j in max(1, above + i + 1):length(b)
-            matrix[j, i] = distance(measure, a.times, first_of(a, i), last_of(a, i), b.times, first_of(b, j), last_of(b, j), scratch)
+            matrix[j, i] = distance(measure, a.times, start_of(a, i), stop_of(a, i), b.times, start_of(b, j), stop_of(b, j), scratch)
         end
     end
 end

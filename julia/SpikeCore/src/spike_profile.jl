@@ -44,11 +44,11 @@ function Bordered(m::Profile, x, lo, hi)
     return Bordered(x, lo, hi, min(m.t_start, 2x[lo] - x[lo+1]), max(m.t_stop, 2x[hi] - x[hi-1]), false)
 end
 
-@inline at(b::Bordered, k) = k < b.lo ? b.lead : k > b.hi ? b.trail : @inbounds b.times[k]
+@inline spike_at(b::Bordered, k) = k < b.lo ? b.lead : k > b.hi ? b.trail : @inbounds b.times[k]
 
 "The spike of `b` nearest to `t`, among those from number k on."
 @inline function nearest(b::Bordered, t, k)
-    while k <= b.hi && abs(at(b, k + 1) - t) <= abs(at(b, k) - t)
+    while k <= b.hi && abs(spike_at(b, k + 1) - t) <= abs(spike_at(b, k) - t)
         k += 1
     end
     return k
@@ -58,13 +58,13 @@ function distance(m::IsiProfile, x, lo, hi, y, p, q, scratch)
     a, b = Bordered(m, x, lo, hi), Bordered(m, y, p, q)
     i, j, t, total = lo - 1, p - 1, m.t_start, 0.0
     while t < m.t_stop
-        until = min(at(a, i + 1), at(b, j + 1), m.t_stop)
+        until = min(spike_at(a, i + 1), spike_at(b, j + 1), m.t_stop)
         if until > t
-            of_a, of_b = at(a, i + 1) - at(a, i), at(b, j + 1) - at(b, j)
+            of_a, of_b = spike_at(a, i + 1) - spike_at(a, i), spike_at(b, j + 1) - spike_at(b, j)
             total += (until - t) * abs(of_a - of_b) / max(of_a, of_b)
         end
-        i += i < hi && at(a, i + 1) == until
-        j += j < q && at(b, j + 1) == until
+        i += i < hi && spike_at(a, i + 1) == until
+        j += j < q && spike_at(b, j + 1) == until
         t = until
     end
     return total / (m.t_stop - m.t_start)
@@ -81,19 +81,19 @@ struct Place
 end
 
 function Place(a::Bordered, b::Bordered)
-    before, after = at(a, a.lo - 1), at(a, a.lo)
+    before, after = spike_at(a, a.lo - 1), spike_at(a, a.lo)
     near = nearest(b, before, b.lo - 1)
-    own = abs(at(b, near) - before)
+    own = abs(spike_at(b, near) - before)
     near = nearest(b, after, near)
-    gap = abs(at(b, near) - after)
+    gap = abs(spike_at(b, near) - after)
     return Place(a.lo - 1, before, after, a.own ? own : gap, gap, near)
 end
 
 function next(place::Place, a::Bordered, b::Bordered)
     k = place.k + 1
-    after = at(a, k + 1)
+    after = spike_at(a, k + 1)
     near = nearest(b, after, place.near)
-    gap = k == a.hi && !a.own ? place.gap_after : abs(at(b, near) - after)
+    gap = k == a.hi && !a.own ? place.gap_after : abs(spike_at(b, near) - after)
     return Place(k, place.after, after, place.gap_after, gap, near)
 end
 

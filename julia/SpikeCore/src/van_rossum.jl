@@ -73,10 +73,10 @@ struct Visit
 end
 
 function Visit(b::Trains, trains::UnitRange{Int}, tau::Float64)
-    first, last = first_of(b, trains.start), last_of(b, trains.stop)
+    first, last = start_of(b, trains.start), stop_of(b, trains.stop)
     train = Vector{Int32}(undef, last - first + 1)
     for j in trains
-        train[first_of(b, j)-first+1:last_of(b, j)-first+1] .= j - trains.start + 1
+        train[start_of(b, j)-first+1:stop_of(b, j)-first+1] .= j - trains.start + 1
     end
     time = b.times[first:last]
     order = sortperm(time)
@@ -142,7 +142,7 @@ end
 
 function own_sums(trains::Trains, tau::Float64)
     left, right = Float64[], Float64[]
-    return [own_sums!(left, right, trains.times, first_of(trains, j), last_of(trains, j), tau) for j in 1:length(trains)]
+    return [own_sums!(left, right, trains.times, start_of(trains, j), stop_of(trains, j), tau) for j in 1:length(trains)]
 end
 
 "Trains that are visited together: neighbours with at most `SPIKES_TOGETHER` spikes, or one."
@@ -166,7 +166,7 @@ function all_distances!(matrix::Matrix{Float64}, m::VanRossum, a::Trains, b::Tra
         on_threads(length(parts), threads) do part
             left, right, sums = Float64[], Float64[], zeros(length(group))
             for i in parts[part]
-                lo, hi = first_of(a, i), last_of(a, i)
+                lo, hi = start_of(a, i), stop_of(a, i)
                 norm = own_sums!(left, right, a.times, lo, hi, m.tau)
                 fill!(sums, 0.0)
                 visit!(sums, visit, a.times, lo, hi, left, right, m.tau)
@@ -175,7 +175,7 @@ function all_distances!(matrix::Matrix{Float64}, m::VanRossum, a::Trains, b::Tra
                     square = positive - 2sums[j-group.start+1]
                     matrix[j, i] = j <= above + i ? 0.0 :
                                 square > CANCELLED * positive ? sqrt(square) :
-                                distance(m, a.times, lo, hi, b.times, first_of(b, j), last_of(b, j), left)
+                                distance(m, a.times, lo, hi, b.times, start_of(b, j), stop_of(b, j), left)
                 end
             end
         end
