@@ -1,12 +1,14 @@
-"""What the tables of table.py and table_w2.py share: names, and Markdown."""
+"""What the tables of table.py, table_w2.py and table_w5.py share: names, and Markdown."""
 
-ORDER = ("pyspikenet", "numba", "brian2", "nest", "spikeometric")
+ORDER = ("pyspikenet", "numba", "brian2", "nest", "spikeometric", "elephant", "numpy")
 NAMES = {
     "pyspikenet": "pyspikenet",
     "numba": "numba loop",
     "brian2": "Brian2, C++ standalone",
     "nest": "NEST",
     "spikeometric": "Spikeometric",
+    "elephant": "Elephant",
+    "numpy": "NumPy",
 }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import harness
 import setup_peers
 import table
+import w5
 import workloads
 
 HERE = Path(__file__).resolve().parent
@@ -26,7 +27,9 @@ POOLS = ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB_MAXIMUM")
 SPIKEOMETRIC_STEPS = {100: 10_000, 1000: 5000, 5000: 1500}
 # 10,000 steps of 100 neurons leave a statistical error of 2 % in the rate; these are for comparing it.
 RATE_STEPS, RATE_STEPS_SPIKEOMETRIC, RATE_SEED = 400_000, 100_000, 1001
+W1_PEERS = ("brian2", "nest", "spikeometric", "numba")
 W2_PEERS = ("brian2", "nest", "numba")
+W5_PEERS = {"elephant": ("",), "numpy": ("--method=direct", "--method=grid")}
 W2_RATE_SEEDS = range(1001, 1011)  # of networks
 
 
@@ -60,11 +63,12 @@ def jobs(peers, k, quick):
     """The command lines of pass k."""
     own, repeat, seed = sys.executable, 1 if quick else 3, f"--seed={k + 1}"
     often = [f"--repeat={repeat}", seed]
+    w1_peers = {peer: python for peer, python in peers.items() if peer in W1_PEERS}
     for n in workloads.W1_INDEGREE:
         for dtype, threads in (("float32", 1), ("float64", 1), ("float32", 2)):
             if harness.machine()["cores"] >= threads:
                 yield [own, "pyspikenet_w1.py", f"--n={n}", f"--dtype={dtype}", f"--threads={threads}", *often]
-        for peer, python in peers.items():
+        for peer, python in w1_peers.items():
             command = [python, f"peers/{peer}_w1.py", f"--n={n}"]
             if peer == "spikeometric":
                 steps = SPIKEOMETRIC_STEPS[n] // (5 if quick else 1)
@@ -72,12 +76,13 @@ def jobs(peers, k, quick):
             else:
                 yield [*command, *often]
     if k == 0:
-        for peer, python in {"pyspikenet": own, **peers}.items():
+        for peer, python in {"pyspikenet": own, **w1_peers}.items():
             script = "pyspikenet_w1.py" if peer == "pyspikenet" else f"peers/{peer}_w1.py"
             steps = (RATE_STEPS_SPIKEOMETRIC if peer == "spikeometric" else RATE_STEPS) // (5 if quick else 1)
             if peer != "nest":  # not the same model
                 yield [python, script, "--n=100", f"--steps={steps}", "--repeat=1", f"--seed={RATE_SEED}"]
     yield from w2_jobs(peers, own, k, quick)
+    yield from w5_jobs(peers, own, repeat)
     yield [own, "pyspikenet_sparse.py", "--dtype=float64", "--repeat=1", seed]
     yield [own, "pyspikenet_sparse.py", "--dtype=float32", "--repeat=1", seed]
     yield [own, "pyspikenet_cost.py", *often]
@@ -106,6 +111,16 @@ def w2_jobs(peers, own, k, quick):
                 yield [*script, f"--model={model}", f"--seed={seed}", "--repeat=1"]
 
 
+def w5_jobs(peers, own, repeat):
+    for task in w5.TASKS:
+        options = [f"--task={task}", f"--repeat={repeat}"]
+        for threads in (1, 2)[: harness.machine()["cores"]]:
+            yield [own, "pyspikenet_w5.py", *options, f"--threads={threads}"]
+        for peer, methods in W5_PEERS.items():
+            for method in methods if peer in peers else ():
+                yield [peers[peer], f"peers/{peer}_w5.py", *options, *([method] if method else [])]
+
+
 def short(job):
     return " ".join([Path(job[1]).stem, *job[2:]])
 
@@ -127,7 +142,13 @@ def run(job):
         print(f"failed and is left out: {last}", flush=True)
         return []
     records = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    said = ", ".join(f"{record['us_per_step']:.4g} us/step" for record in records if "us_per_step" in record)
+    said = ", ".join(
+        f"{record['us_per_distance']:.4g} us/distance"
+        if "us_per_distance" in record
+        else f"{record['us_per_step']:.4g} us/step"
+        for record in records
+        if "us_per_step" in record
+    )
     print(f"{said or 'done'} ({time.perf_counter() - start:.0f} s)", flush=True)
     return records
 

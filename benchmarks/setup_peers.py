@@ -21,8 +21,11 @@ PEERS = {
         ["spikeometric==1.0.3", "numpy==1.23.5"],
     ],
     "numba": [["numba", "numpy"]],
+    "elephant": [["elephant==1.2.1", "numpy<2.4"]],
+    "numpy": [["numpy", "scipy"]],
 }
-MODULES = {"nest": "nest", "brian2": "brian2", "spikeometric": "spikeometric", "numba": "numba"}
+MODULES = {peer: peer for peer in PEERS} | {"numpy": "scipy.signal"}
+SHARED = {"numba": "venv-ref", "numpy": "venv-ref"}  # folders that peers may have in common
 OWN = Path(__file__).resolve().parents[1] / ".benchmarks"
 
 
@@ -32,7 +35,7 @@ def find(peer):
     if os.environ.get("PYSPIKENET_PEERS"):
         folders.insert(0, Path(os.environ["PYSPIKENET_PEERS"]))
     for folder in folders:
-        for name in (f"venv-{peer}", "venv-ref") if peer == "numba" else (f"venv-{peer}",):
+        for name in (f"venv-{peer}", SHARED.get(peer, f"venv-{peer}")):
             python = folder / name / "bin" / "python"
             if python.is_file() and works(python, peer):
                 return python

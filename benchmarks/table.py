@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import table_w2
+import table_w5
 from grid import NAMES, ORDER, grid
 
 TOLERANCE = 0.02  # of rates
@@ -22,11 +23,15 @@ def markdown(result):
     ]
     cells = w1_cells(records)
     rates = w1_rates(records)
-    parts.append(grid(("what", "measured", "target", "met"), targets(records, cells, rates)))
+    judged = targets(records, cells, rates)
+    if judged:
+        parts.append(grid(("what", "measured", "target", "met"), judged))
     if cells:
         parts.append(w1_table(cells, rates))
     if any(record["workload"] == "w2" for record in records):
         parts.append(table_w2.times(records))
+    if any(record["workload"] == "w5" for record in records):
+        parts.append(table_w5.times(records))
     if any(record["workload"] in ("cost", "limits") for record in records):
         parts.append(cost_table(records))
     if any(record["workload"] == "first" for record in records):

@@ -49,6 +49,40 @@ def test_trains_and_intervals(ds):
         ds.spk.trains(trial=0)
 
 
+def test_irregularity(ds):
+    x = dense(ds)
+    spikes = np.flatnonzero(x[1, :, 7]) + 1
+    i = np.diff(spikes)
+    contrast = np.diff(i) / (i[1:] + i[:-1])
+    assert ds.spk.lv().sel(trial=2).values[7] == pytest.approx(3 * np.mean(contrast**2))
+    assert ds.spk.cv2().sel(trial=2).values[7] == pytest.approx(2 * np.mean(abs(contrast)))
+    for measure in (analysis.cv, analysis.cv2, analysis.lv):
+        of_dataset = measure(ds)
+        assert of_dataset.dims == ("trial", "neuron")
+        assert of_dataset.name == measure.__name__
+        assert of_dataset.sel(trial=2).values[7] == pytest.approx(measure(i))
+        np.testing.assert_array_equal(np.isnan(of_dataset), x.sum(1) < 3, "NaN below two intervals")
+    # Numbers by hand.
+    assert analysis.lv([10, 20, 10, 30]) == pytest.approx(0.4722222, abs=1e-7)
+    assert analysis.cv2([10, 20, 10, 30]) == pytest.approx(2 * (1 / 3 + 1 / 3 + 1 / 2) / 3)
+    assert analysis.cv([10, 30]) == pytest.approx(0.5)
+    assert analysis.lv([5, 5, 5]) == analysis.cv2([5, 5, 5]) == analysis.cv([5, 5, 5]) == 0
+    assert analysis.lv([0, 0, 4]) == pytest.approx(1.5), "two spikes in one step, twice"
+    assert np.isnan(analysis.lv([3.0]))
+    for bad, message in (([1, -2], r"intervals must be zero or positive, got -2"), ([[1]], r"got shape \(1, 1\)")):
+        with pytest.raises(ValueError, match=message):
+            analysis.lv(bad)
+
+
+def test_irregularity_is_that_of_elephant():
+    from elephant import statistics
+
+    intervals = np.random.default_rng(1).gamma(2.0, 10.0, 500)
+    assert analysis.cv([*intervals]) == pytest.approx(statistics.cv(intervals))
+    assert analysis.cv2(intervals) == pytest.approx(statistics.cv2(intervals))
+    assert analysis.lv(intervals) == pytest.approx(statistics.lv(intervals))
+
+
 def test_psth_and_correlation(ds):
     x = dense(ds)
     np.testing.assert_allclose(ds.spk.psth(10.0), x.reshape(3, 100, 10, 100).sum(2).mean((0, 2)) * 100)
@@ -62,6 +96,18 @@ def test_psth_and_correlation(ds):
     np.testing.assert_allclose(fano, binned.var(0) / binned.mean(0))
     with pytest.raises(ValueError, match="bin must be a multiple of dt"):
         ds.spk.psth(1.5)
+
+
+def test_correlation_of_two_datasets(ds, dale):
+    model = psn.simulate(psn.BernoulliGLM(), dale, duration=1000.0, trials=3, seed=2)
+    np.testing.assert_allclose(ds.spk.correlation(20.0, ds), ds.spk.correlation(20.0))
+    both = ds.spk.correlation(20.0, model)
+    x, y = (d.spk.counts(20.0).values[..., k].ravel() for d, k in ((ds, 3), (model, 8)))
+    assert both.dims == ("neuron", "neuron_2")
+    assert both.values[3, 8] == pytest.approx(np.corrcoef(x, y)[0, 1])
+    short = psn.simulate(psn.BernoulliGLM(), dale, duration=100.0, trials=3, seed=2)
+    with pytest.raises(ValueError, match=r"as many trials and bins as the dataset, \(3, 50\), got \(3, 5\)"):
+        ds.spk.correlation(20.0, short)
 
 
 def test_pictures(ds, dale, tmp_path):

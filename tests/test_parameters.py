@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyspikenet as psn
-from pyspikenet import analysis, encode, excitability, plot, plot_membrane
+from pyspikenet import analysis, encode, excitability, modules, plot, plot_membrane
 from pyspikenet.accessor import SpikeAccessor
 from pyspikenet.parameters import RANGES, Parameters, number, numbers, steps, whole_number
 
@@ -156,7 +156,7 @@ def public_functions() -> Iterator[tuple[str, Any]]:
         for name, x in inspect.getmembers(cls, lambda x: inspect.isfunction(x) or inspect.ismethod(x)):
             if not name.startswith("_") and name not in INTERNAL:
                 yield f"{cls.__name__}.{name}", x
-    for module in (analysis, encode, excitability, plot, plot_membrane):
+    for module in (analysis, encode, excitability, modules, plot, plot_membrane):
         for name, x in inspect.getmembers(module, inspect.isfunction):
             if not name.startswith("_") and x.__module__ == module.__name__:
                 yield f"{module.__name__}.{name}", x
@@ -207,6 +207,9 @@ def test_arguments_of_one_name_mean_one_thing() -> None:
     # Of membrane models only.
     meant |= {("model", f"pyspikenet.excitability.{x}") for x in ("fi_curve", "vector_field", "plane_variables")}
     meant |= {("model", "pyspikenet.plot_membrane.phase_plane")}
+    # Of spikes, in place of a model that fires them; amplitudes; modules in place of trains.
+    meant |= {("model", "coincidence_factor"), ("data", "coincidence_factor"), ("a", "Network.mexican_hat")}
+    meant |= {(x, f"pyspikenet.modules.{name}") for x in "ab" for name in ("geodesic_similarity", "match_modules")}
     seen: dict[str, dict[str, str]] = {}
     for name, function in FUNCTIONS.items():
         for p in inspect.signature(function).parameters.values():

@@ -35,6 +35,14 @@ if TYPE_CHECKING:
     from . import analysis, encode, plot
     from .cells import lift, step
     from .dataset import load, save
+    from .distances import (
+        coincidence_factor,
+        firing_rate_distance,
+        isi_distance,
+        spike_distance,
+        van_rossum_distance,
+        victor_purpura_distance,
+    )
     from .fitting.fit import fit
     from .fitting.gradient import gradient
     from .fitting.losses import (
@@ -154,19 +162,25 @@ __all__ = [
     "VoltageLoss",
     "__version__",
     "analysis",
+    "coincidence_factor",
     "configure",
     "drive",
     "encode",
+    "firing_rate_distance",
     "fit",
     "gradient",
     "info",
+    "isi_distance",
     "lift",
     "load",
     "plot",
     "save",
     "simulate",
+    "spike_distance",
     "step",
     "tune",
+    "van_rossum_distance",
+    "victor_purpura_distance",
 ]
 
 # What is imported when it is first asked for: modules that need xarray, and the many models.
@@ -205,6 +219,17 @@ _LATER = {
             "TriangleSurrogate",
         ],
         "fitting.surrogates",
+    ),
+    **dict.fromkeys(
+        [
+            "coincidence_factor",
+            "firing_rate_distance",
+            "isi_distance",
+            "spike_distance",
+            "van_rossum_distance",
+            "victor_purpura_distance",
+        ],
+        "distances",
     ),
     **dict.fromkeys(
         [

@@ -86,7 +86,18 @@ class SpikeAccessor:
 
     def cv(self) -> xarray.DataArray:
         """Coefficient of variation of the intervals, ``(trial, neuron)``; NaN below two intervals."""
-        return analysis.cv(self._ds)
+        result: xarray.DataArray = analysis.cv(self._ds)
+        return result
+
+    def cv2(self) -> xarray.DataArray:
+        """Mean relative difference of successive intervals, ``(trial, neuron)``; NaN below two intervals."""
+        result: xarray.DataArray = analysis.cv2(self._ds)
+        return result
+
+    def lv(self) -> xarray.DataArray:
+        """Local variation of the intervals, ``(trial, neuron)``; NaN below two intervals."""
+        result: xarray.DataArray = analysis.lv(self._ds)
+        return result
 
     def fano_factor(self, bin: float) -> xarray.DataArray:
         """Variance over mean of the counts in bins [ms], over bins and trials, ``(neuron,)``.
@@ -110,15 +121,31 @@ class SpikeAccessor:
         """
         return analysis.psth(self._ds, bin, neurons)
 
-    def correlation(self, bin: float) -> xarray.DataArray:
+    def correlation(self, bin: float, other: xarray.Dataset | None = None) -> xarray.DataArray:
         """Pearson correlation of counts in bins [ms] between neurons, ``(neuron, neuron_2)``; NaN for silent ones.
 
         Parameters
         ----------
         bin : float
             Length of a bin [ms], a multiple of dt.
+        other : xarray.Dataset, optional
+            Dataset whose neurons are those of ``neuron_2``; default the same.
         """
-        return analysis.correlation(self._ds, bin)
+        return analysis.correlation(self._ds, bin, other)
+
+    def modules(self, bin: float, n: int = 3, *, seed: int = 0) -> xarray.Dataset:
+        """Modules: neurons whose counts in bins [ms] rise and fall together; see :func:`pyspikenet.analysis.modules`.
+
+        Parameters
+        ----------
+        bin : float
+            Length of a bin [ms], a multiple of dt.
+        n : int, default 3
+            Number of modules.
+        seed : int, default 0
+            Seed of the factorisation.
+        """
+        return analysis.modules(self.counts(bin), n, seed=seed)
 
     def split(self) -> list[xarray.Dataset]:
         """The datasets of the networks that :meth:`Network.combine` joined."""

@@ -1,15 +1,19 @@
 """Statistics of spike trains in a dataset, as labelled arrays."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import xarray
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .excitability import fi_curve as fi_curve
 from .excitability import vector_field as vector_field
-from .parameters import number
+from .modules import geodesic_similarity as geodesic_similarity
+from .modules import match_modules as match_modules
+from .modules import modules as modules
+from .parameters import number, numbers
 from .synapses import neuron_indices
 
 
@@ -114,28 +118,84 @@ def isi(dataset: xarray.Dataset) -> xarray.Dataset:
     )
 
 
-def cv(dataset: xarray.Dataset) -> xarray.DataArray:
+def cv(intervals: xarray.Dataset | ArrayLike) -> Any:
     """Standard deviation over mean of the intervals of each neuron in each trial; NaN below two intervals.
 
     Parameters
     ----------
-    dataset : xarray.Dataset
-        Dataset of spikes.
+    intervals : xarray.Dataset or array_like
+        Dataset of spikes; or the intervals of one neuron [ms], in order, for one number.
     """
-    intervals = isi(dataset)
-    n = dataset.sizes["neuron"]
-    ids = np.asarray(dataset.trial.values)
-    order = np.argsort(ids)
-    trial = order[np.searchsorted(ids, intervals.trial.values, sorter=order)]
-    cell, x = trial * n + intervals.neuron.values, intervals.isi.values
-    size = ids.size * n
+    cell, interval, size = _intervals(intervals)
     count = np.bincount(cell, minlength=size)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(cell, x, size) / count
-        variance = np.bincount(cell, (x - mean[cell]) ** 2, size) / count
+        mean = np.bincount(cell, interval, size) / count
+        variance = np.bincount(cell, (interval - mean[cell]) ** 2, size) / count
         value = np.where(count >= 2, np.sqrt(variance) / mean, np.nan)
-    like = counts(dataset)
-    return like.copy(data=value.reshape(like.shape)).rename("cv")
+    return _per_neuron(intervals, value, "cv")
+
+
+def cv2(intervals: xarray.Dataset | ArrayLike) -> Any:
+    """Mean of 2 |I - J| / (I + J) over successive intervals I, J of a neuron in a trial (Holt et al. 1996).
+
+    It is 1 for a Poisson process, as :func:`cv` is, but slow changes of the rate do not raise it; NaN below two
+    intervals.
+
+    Parameters
+    ----------
+    intervals : xarray.Dataset or array_like
+        Dataset of spikes; or the intervals of one neuron [ms], in order, for one number.
+    """
+    return _per_neuron(intervals, _successive(intervals, lambda contrast: 2 * np.abs(contrast)), "cv2")
+
+
+def lv(intervals: xarray.Dataset | ArrayLike) -> Any:
+    """Local variation: mean of 3 ((I - J) / (I + J))^2 over successive intervals I, J (Shinomoto et al. 2003).
+
+    It is 1 for a Poisson process and 0 for a regular one; NaN below two intervals.
+
+    Parameters
+    ----------
+    intervals : xarray.Dataset or array_like
+        Dataset of spikes; or the intervals of one neuron [ms], in order, for one number.
+    """
+    return _per_neuron(intervals, _successive(intervals, lambda contrast: 3 * contrast**2), "lv")
+
+
+def _intervals(given: xarray.Dataset | ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
+    """Which neuron in which trial every interval belongs to, one number for both; the intervals; how many numbers."""
+    if not isinstance(given, xarray.Dataset):
+        values = numbers("intervals", given, "nonnegative")
+        if values.ndim != 1:
+            raise ValueError(f"intervals must be a dataset, or a 1-d array of intervals, got shape {values.shape}")
+        return np.zeros(values.size, np.int64), values, 1
+    found = isi(given)
+    ids = np.asarray(given.trial.values)
+    order = np.argsort(ids)
+    trial = order[np.searchsorted(ids, found.trial.values, sorter=order)]
+    n = given.sizes["neuron"]
+    return trial * n + found.neuron.values, np.asarray(found.isi.values), ids.size * n
+
+
+def _successive(
+    given: xarray.Dataset | ArrayLike, measure: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Mean of a measure of (I - J) / (I + J), over successive intervals of each neuron in each trial."""
+    cell, interval, size = _intervals(given)
+    same = np.diff(cell) == 0
+    # Several spikes of one neuron in one step are intervals of 0; two of these do not differ.
+    total = interval[1:] + interval[:-1]
+    contrast = (np.diff(interval) / np.where(total > 0, total, 1.0))[same]
+    count = np.bincount(cell[1:][same], minlength=size)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.bincount(cell[1:][same], measure(contrast), size) / count)
+
+
+def _per_neuron(given: xarray.Dataset | ArrayLike, values: NDArray[np.float64], name: str) -> Any:
+    if not isinstance(given, xarray.Dataset):
+        return float(values[0])
+    like = counts(given)
+    return like.copy(data=values.reshape(like.shape)).rename(name)
 
 
 def fano_factor(dataset: xarray.Dataset, bin: float) -> xarray.DataArray:
@@ -188,7 +248,7 @@ def psth(dataset: xarray.Dataset, bin: float, neurons: Any = None) -> xarray.Dat
     return (binned.mean(("trial", "neuron")) * (1000.0 / bin)).rename("psth").assign_attrs(units="Hz")
 
 
-def correlation(dataset: xarray.Dataset, bin: float) -> xarray.DataArray:
+def correlation(dataset: xarray.Dataset, bin: float, other: xarray.Dataset | None = None) -> xarray.DataArray:
     """Pearson correlation of the counts in bins of `bin` ms between neurons, over bins and trials.
 
     Parameters
@@ -197,13 +257,23 @@ def correlation(dataset: xarray.Dataset, bin: float) -> xarray.DataArray:
         Dataset of spikes.
     bin : float
         Length of a bin [ms], a multiple of dt.
+    other : xarray.Dataset, optional
+        Dataset with as many trials and bins, whose neurons are those of ``neuron_2``: a model beside its data, say,
+        where the diagonal tells how well each neuron is matched. Default: the same dataset.
     """
     binned = counts(dataset, bin)
-    flat = binned.values.reshape(-1, binned.sizes["neuron"]).astype(float)
+    beside = binned if other is None else counts(other, bin)
+    if beside.shape[:2] != binned.shape[:2]:
+        raise ValueError(
+            f"other must have as many trials and bins as the dataset, {binned.shape[:2]}, got {beside.shape[:2]}"
+        )
+    deviations = (x.values - x.values.mean((0, 1)) for x in (binned, beside))
+    flat, flat_2 = (x.reshape(-1, x.shape[2]) for x in deviations)
     with np.errstate(invalid="ignore", divide="ignore"):
-        matrix = np.atleast_2d(np.corrcoef(flat, rowvar=False))
-    names = dataset.neuron.values
-    return xarray.DataArray(matrix, {"neuron": names, "neuron_2": names}, ("neuron", "neuron_2"), "correlation")
+        norms = np.outer(np.linalg.norm(flat, axis=0), np.linalg.norm(flat_2, axis=0))
+        matrix = np.clip(flat.T @ flat_2 / norms, -1.0, 1.0)
+    coords = {"neuron": binned.neuron.values, "neuron_2": beside.neuron.values}
+    return xarray.DataArray(matrix, coords, ("neuron", "neuron_2"), "correlation")
 
 
 def split(dataset: xarray.Dataset) -> list[xarray.Dataset]:

@@ -1,8 +1,8 @@
 """
 Simulation of networks of spiking neurons on sparse connectivity.
 
-The files below are in reading order: random numbers, networks, what a step is made of, the models, the loop, and last
-the only file that knows that it is being called from another language.
+The files below are in reading order: random numbers, networks, what a step is made of, the models, the loop,
+distances between spike trains, and last the only file that knows that it is being called from another language.
 """
 module SpikeCore
 
@@ -60,6 +60,9 @@ include("lanes.jl")
 include("losses.jl")
 include("adjoint.jl")
 include("gradient.jl")
+include("distances.jl")
+include("van_rossum.jl")
+include("spike_profile.jl")
 include("service.jl")
 include("optimise.jl")
 include("worker.jl")

@@ -15,6 +15,7 @@ const NEXT_SESSION = Ref(1)
   state after them, as arrays whose names begin with `state.`.
 - `state`: the state between two steps, and mean rates where asked for.
 - `run`: a short run in one call: what `open`, `advance` by `steps` with `state` = true, and `close` do.
+- `distances`: between spike trains (see distances.jl).
 - `close`: forgets the session; with `collect` = true its memory is given back at once.
 Every inconsistency is a `SpikeCoreError`; it ends that call and, in `advance`, that session, never another one.
 """
@@ -136,4 +137,5 @@ function short_run(params, arrays)
 end
 
 const METHODS = Dict{String,Function}("info" => info, "echo" => echo, "open" => open_session, "run" => short_run,
-                                      "advance" => advance_session, "state" => session_state, "close" => close_session)
+                                      "advance" => advance_session, "state" => session_state, "close" => close_session,
+                                      "distances" => distances)

@@ -5,7 +5,8 @@ using SpikeCore
 const S = SpikeCore
 
 const FILES = ["philox", "elementary", "emission", "expression", "formula", "equations", "connectivity", "kernels",
-               "stimulus", "simulate", "dual", "integrate", "membrane", "service", "discrete", "hygiene"]
+               "stimulus", "simulate", "dual", "integrate", "membrane", "service", "discrete", "distances",
+               "hygiene"]
 
 @testset "SpikeCore" begin
     for name in FILES
