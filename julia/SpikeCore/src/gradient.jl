@@ -88,7 +88,7 @@ end
 
 # ---- what is free -------------------------------------------------------------------------------------------------------
 
-function free_parameter(problem::Problem, d::Dict{String,Any})
+function free_parameter(problem, d::Dict{String,Any})
     kind, setup = required(d, "kind", String), problem.setup
     index = get(d, "index", 0)
     names = convert(Vector{String}, get(d, "names", String[]))
@@ -305,7 +305,6 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
     of_weights = [zeros(T, p.kind == "weight" ? length(p.value) : 0) for p in problem.free]
     numbers = free_numbers(problem)
     foreach(reset_adjoint!, groups)
-    of_stimuli = [[zeros(p.kind == "stimulus" ? length(p.value) : 0) for p in problem.free] for _ in groups]
     for c in length(starts):-1:1
         start, m = starts[c], lengths[c]
         on_threads(length(groups), setup.threads) do p
@@ -329,9 +328,10 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
                 g = setup.blueprint.graded
                 g == 0 ? list_sent!(lanes, lanes.spikes, 0, m) : list_sent!(lanes, lanes.tape[g], lanes.size, m)
             end
-            for (k, parameter) in enumerate(problem.free)
-                parameter.kind == "stimulus" && add_stimulus_gradient!(of_stimuli[p][k], lanes, setup, parameter, problem.first_step + start, m)
-            end
+        end
+        for (k, parameter) in enumerate(problem.free)
+            parameter.kind == "stimulus" || continue
+            foreach(lanes -> add_stimulus_gradient!(gradients[k], lanes, setup, parameter, problem.first_step + start, m), groups)
         end
         for (k, parameter) in enumerate(problem.free)
             parameter.kind == "weight" || continue
@@ -344,9 +344,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
     for (k, parameter) in enumerate(problem.free)
         if parameter.kind == "weight"
             gradients[k] .= of_weights[k]
-        elseif parameter.kind == "stimulus"
-            foreach(p -> gradients[k] .+= of_stimuli[p][k], 1:length(groups))
-        else
+        elseif parameter.kind != "stimulus"
             add_of_lanes!(gradients[k], parameter, problem, numbers)
         end
     end

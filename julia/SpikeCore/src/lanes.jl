@@ -75,7 +75,7 @@ function Lanes(setup::Setup{T}, trials::Vector{Int}, steps::Int, seen::Bool, wat
     n, K = setup.n, length(setup.blueprint.variables)
     size = pad(n * length(trials))
     stimuli = setup.stimuli
-    into = Set{Int}(setup.blueprint.arrivals[c] for c in channels_of(stimuli) if c > 0)
+    into = Set{Int}(setup.blueprint.arrivals[c] for c in channels_of(stimuli) if 0 < c <= length(setup.blueprint.arrivals))
     matrix(wanted, columns) = zeros(T, wanted ? size : 0, wanted ? columns : 0)
     spikes = zeros(T, size, steps)
     targets, delays = union(reached(setup), free_input ? into : Int[]), longest_delay(setup)

@@ -17,6 +17,8 @@ from ..run import Run
 from ..stimulus import SpikeStimulus, Stimulus, StimulusSum
 
 Floats = NDArray[np.float64]
+# What comes in whole numbers of steps, or draws, has no derivative.
+WHOLE_STEPS = {"refractory_period", "rho_reset", "coupling_window", "abs_ref_scale", "rel_ref_scale", "history", "rho"}
 EDGES = {"positive": (1e-9, np.inf), "nonnegative": (0.0, np.inf), "probability": (0.0, 1.0)}
 
 
@@ -95,7 +97,7 @@ def known_names(run: Run) -> list[str]:
     """Names that can be free."""
     model = run.model
     names = [*(model.system.parameters if isinstance(model, Equations) else model.units()), "weight"]
-    names = [name for name in names if name != "refractory_period"]
+    names = [name for name in names if name not in WHOLE_STEPS]
     if isinstance(model, MembraneModel):
         names += [f"initial_state.{name}" for name in model.state()]
         if not isinstance(model, Equations):
@@ -132,7 +134,7 @@ def _weight_unit(model: Model) -> str:
 def _of_model(name: str, model: Model) -> Free:
     units = model.units()
     value = getattr(model, name, None) if name in units else None
-    if value is None or name in ("refractory_period", "rho_reset"):
+    if value is None or name in WHOLE_STEPS:
         raise _unknown(name, None, model)
     field = type(model).__dataclass_fields__[name]  # type: ignore[attr-defined]
     low, high = EDGES.get(field.metadata["range"], (-np.inf, np.inf))
@@ -209,6 +211,8 @@ def _of_stimulus(name: str, run: Run) -> Free:
         known.add("data")
     if field not in known:
         raise ValueError(f"free must name one of {sorted(known)} of a {type(part).__name__}, got {name!r}")
+    if part.channel is not None and not isinstance(run.model, MembraneModel):
+        raise ValueError(f"free must not name {name!r} of a stimulus that passes through a kernel, {part.channel!r}")
     value: Floats = np.array(getattr(part, field), float)
     wire = {"strength": "strength", "weight": "strength", "rate": "rate", "data": "data"}[FIELDS.get(field, field)]
     chosen: Any = ...
