@@ -1,4 +1,4 @@
-"""W3 with pyspikenet: loss and gradient of a recurrent network, without compilation. Its van Rossum loss counts twice W3's."""
+"""W3 with pyspikenet: loss and gradient of a recurrent network, without compilation."""
 
 import harness
 import numpy as np

@@ -3,8 +3,8 @@
 # surrogate; delivery runs transposed. How the loss depends on weights is summed afterwards, over those that spiked.
 
 "Goes back over the `m` steps of the segment on the tape. Adds what the loss depends on through the numbers `free` of the cells."
-function backward!(lanes::Lanes{T}, setup::Setup{T}, cells::P, rule::SpikeRule, weights::Vector{Vector{T}}, free::Vector{Int},
-                   first_step::Int, m::Int) where {T,P<:Cells}
+function backward!(lanes::Lanes{T}, setup::Setup{T}, cells::P, @nospecialize(rule::SpikeRule), weights::Vector{Vector{T}},
+                   free::Vector{Int}, first_step::Int, m::Int) where {T,P<:Cells}
     C = cell_type(cells)
     M = membrane_type(C)
     K = n_states(C)

@@ -11,7 +11,7 @@ struct CascadeConstants
     noise::Vector{Float64}              # amplitude of the background's noise
 end
 
-mutable struct CascadeProblem{T,W,S}
+mutable struct CascadeProblem{T,W}
     setup::Setup{T,W}
     model::Dict{String,Any}
     arrays::Dict{String,Any}
@@ -22,7 +22,7 @@ mutable struct CascadeProblem{T,W,S}
     losses::Vector{Loss{T}}
     weights::Vector{Vector{T}}
     noises::Vector{Vector{Vector{Float64}}}
-    rule::SpikeRule{S}
+    rule::SpikeRule                 # of any surrogate: little depends on which
     groups::Vector{Lanes{T}}
     arrived::Vector{Matrix{T}}          # per group: what arrived, [lane, history + step + delay]
     states::Vector{Vector{LossState{T}}}
@@ -47,7 +47,7 @@ function cascade_problem(setup::Setup{T,W}, cells, params, arrays) where {T,W}
         setup.projections[k] = Projection{T,W}(p.synapses, p.kernel, p.splits, 1, false, p.pair, p.short_term, p.incoming)
     end
     length(setup.projections) <= 1 || fail("a cascade has one projection")
-    problem = CascadeProblem{T,W,typeof(rule.surrogate)}(
+    problem = CascadeProblem{T,W}(
         setup, params["model"], owned_by("model.", arrays), cells, setup.trials[1].step, steps, FreeParameter[], losses,
         Vector{T}[Vector{T}(p.synapses.weight) for p in setup.projections], [deepcopy(t.noises) for t in setup.trials], rule,
         Lanes{T}[], Matrix{T}[], Vector{LossState{T}}[], Dict{String,Any}())

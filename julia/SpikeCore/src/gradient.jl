@@ -14,7 +14,7 @@ mutable struct FreeParameter
     slopes::Matrix{Float64}         # of the cell's numbers by the parameter: [number, one or each neuron]
 end
 
-mutable struct Problem{T,W,S}
+mutable struct Problem{T,W}
     setup::Setup{T,W}
     model::Dict{String,Any}
     arrays::Dict{String,Any}
@@ -28,7 +28,7 @@ mutable struct Problem{T,W,S}
     weights::Vector{Vector{T}}
     initial::Vector{Matrix{T}}
     noises::Vector{Vector{Vector{Float64}}}
-    rule::SpikeRule{S}
+    rule::SpikeRule                 # of any surrogate: little depends on which
     groups::Vector{Lanes{T}}
     tiled::Vector{Any}              # the cells of each group's lanes
     states::Vector{Vector{LossState{T}}}    # per loss, per group
@@ -57,7 +57,7 @@ function membrane_problem(setup::Setup{T,W}, cells, params::Dict{String,Any}, ar
     losses = Loss{T}[build_loss(T, d, owned_by("loss.$j.", arrays), n, steps, trials, dt, setup.blueprint.variables)
                      for (j, d) in enumerate(required(params, "losses", Vector))]
     initial = [reduce(hcat, [trial.state[k] for trial in setup.trials]) for k in 1:length(setup.blueprint.variables)]
-    problem = Problem{T,W,typeof(rule.surrogate)}(
+    problem = Problem{T,W}(
         setup, params["model"], owned_by("model.", arrays), cells, get(params, "initial", "rest") == "rest" && params["model"]["name"] != "Equations",
         setup.trials[1].step, steps, segment_length(setup, steps, Float64(required(params, "memory", Real))), FreeParameter[],
         losses, Vector{T}[Vector{T}(p.synapses.weight) for p in setup.projections], initial,

@@ -178,8 +178,8 @@ end
 # ---- forward ------------------------------------------------------------------------------------------------------------
 
 "Advances all lanes over the `m` steps from `first_step` on, and keeps them on the tape."
-function forward!(lanes::Lanes{T}, setup::Setup{T}, cells::P, rule::SpikeRule, weights::Vector{Vector{T}}, first_step::Int,
-                  m::Int) where {T,P<:Cells}
+function forward!(lanes::Lanes{T}, setup::Setup{T}, cells::P, @nospecialize(rule::SpikeRule), weights::Vector{Vector{T}},
+                  first_step::Int, m::Int) where {T,P<:Cells}
     C = cell_type(cells)
     M = membrane_type(C)
     tape = ntuple(k -> lanes.tape[k], Val(n_states(C)))
