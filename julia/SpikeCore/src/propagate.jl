@@ -14,8 +14,19 @@ else
 end
 
 const PREFETCH_MOST = 256           # synapses of a row
+const ROWS_AHEAD = 8
 
-@inline address_of(x::Vector) = reinterpret(Int64, pointer(x))
+@inline address_of(x::Array) = reinterpret(Int64, pointer(x))
+
+"The same, for what will be written."
+@static if VERSION < v"1.6"
+    @inline prefetch_own(address::Int64) = Base.llvmcall(("declare void @llvm.prefetch(i8*, i32, i32, i32)", """
+        %p = inttoptr i64 %0 to i8*
+        call void @llvm.prefetch(i8* %p, i32 1, i32 3, i32 1)
+        ret void"""), Cvoid, Tuple{Int64}, address)
+else
+    @inline prefetch_own(address::Int64) = nothing
+end
 
 "Asks for the synapses low + 1 : high, a cache line at a time."
 @inline function prefetch_row(target::Int64, weight::Int64, size::Int, low::Int64, high::Int64)
@@ -26,50 +37,122 @@ const PREFETCH_MOST = 256           # synapses of a row
     end
 end
 
+"Takes what the message of `step` will be written to back from those who read the one before the last."
+function prepare_message!(barrier::Barrier, p::Int, part::Part, step::Int)
+    prefetch_own(address_of(barrier.messages[p]) + 4 * message_at(step))
+    spiking = address_of(part.spiking[(step&1)+1])
+    for line in 0:3
+        prefetch_own(spiking + 64line)
+    end
+    return nothing
+end
+
+"""
+Asks for the synapses of neurons `list[at+low:at+high]` that lead into block `p`: first for where the rows begin, then for the
+first rows, so that what is delivered later is there.
+"""
+function ask_ahead(setup::Setup, p::Int, list::Vector{Int32}, low::Int, high::Int, at::Int)
+    for k in 1:length(setup.projections)
+        projection = setup.projections[k]
+        splits = projection.splits
+        where_rows_begin, apart = size(splits, 1) == 0 ? (address_of(projection.synapses.offset), 8) :
+                                  (address_of(splits) + 8(p - 1), 8 * size(splits, 1))
+        @inbounds for s in low:high
+            prefetch(where_rows_begin + apart * list[at+s])
+        end
+    end
+    for k in 1:length(setup.projections)
+        projection = setup.projections[k]
+        weight = projection.synapses.weight
+        target_at, weight_at = address_of(projection.synapses.target), address_of(weight)
+        @inbounds for s in low:min(high, low + ROWS_AHEAD - 1)
+            from, to = row_bounds(projection, p, list[at+s] + 1)
+            prefetch_row(target_at, weight_at, sizeof(eltype(weight)), from, to)
+        end
+    end
+    return nothing
+end
+
 "The synapses low + 1 : high of neuron `pre` that lead into block `part`; all of them where there is one block."
 @inline function row_bounds(p::Projection, part::Int, pre::Integer)
     offset, splits = p.synapses.offset, p.splits
     @inbounds return size(splits, 1) == 0 ? (offset[pre], offset[pre+1]) : (splits[part, pre], splits[part+1, pre])
 end
 
-"Delivers the spikes of all parts in `step` to the neurons of part `p`: some rows are asked for, then they are delivered."
-function deliver_all!(setup::Setup, trial::Trial, p::Int, step::Int)
+"""
+Delivers the spikes of all parts in `step` to the neurons of part `p`: some rows are asked for, then they are delivered. False
+if another thread failed. Parts that share `barrier` are waited for, one after the other; what has come is delivered meanwhile.
+"""
+function deliver_all!(setup::Setup, trial::Trial, p::Int, step::Int, barrier::Barrier=ALONE)
+    # Graded amounts and weights that change are not part of the messages.
+    if barrier.parties > 1 && (setup.blueprint.graded > 0 || setup.is_plastic)
+        for q in 1:barrier.parties
+            q == p || await(barrier, q, step)[1] >= 0 || return false
+        end
+    end
     for k in 1:length(setup.projections)
         projection = setup.projections[k]
         ring = trial.filters[k].ring
         if setup.blueprint.graded > 0
             deliver_graded!(ring, projection, trial.graded[(step&1)+1], trial.parts[p].rows, p, step)
-        elseif projection.pair === nothing
-            deliver_all!(ring, projection, projection.synapses.weight, trial.parts, p, k, step)
         else
-            deliver_all!(ring, projection, trial.plastic[k].weight, trial.parts, p, k, step)
+            weight = projection.pair === nothing ? projection.synapses.weight : trial.plastic[k].weight
+            deliver_all!(setup, ring, projection, weight, trial.parts, p, k, step, barrier) || return false
         end
     end
-    return nothing
+    return true
 end
 
-function deliver_all!(ring::Matrix{T}, projection::Projection{T}, weight::Vector, parts::Vector{Part}, p::Int, k::Int,
-                      step::Int) where {T}
+function deliver_all!(setup::Setup{T}, ring::Matrix{T}, projection::Projection{T}, weight::Vector, parts::Vector{Part}, p::Int,
+                      k::Int, step::Int, barrier::Barrier) where {T}
     buffer = (step & 1) + 1
-    rows, synapses = parts[p].rows, projection.synapses
-    target_at, weight_at, size_of_weight = address_of(synapses.target), address_of(weight), sizeof(eltype(weight))
-    m = 0
-    for source in parts
-        spiking, counts = source.spiking[buffer], source.counts[buffer]
-        for s in 1:source.n_spiking[8buffer]
-            m += 1
-            low, high = row_bounds(projection, p, @inbounds(spiking[s]) + 1)
-            prefetch_row(target_at, weight_at, size_of_weight, low, high)
-            amount = projection.short_term === nothing ? Float64(@inbounds(counts[s])) : source.released[k][buffer][s]
-            @inbounds rows[m] = (low, high, amount)
-            if m == length(rows)
-                deliver!(ring, synapses, weight, rows, m, step)
-                m = 0
-            end
+    rows, waiting = parts[p].rows, 0
+    for q in 1:length(parts)
+        source = parts[q]
+        spiking = source.spiking[buffer]
+        if q == p || barrier.parties == 1
+            m = source.n_spiking[8buffer]
+            waiting = add_rows!(rows, waiting, ring, projection, weight, p, k, step, source, spiking, 1, m, 0, true)
+            continue
+        end
+        if waiting > 0 && !has_come(barrier, q, step)
+            deliver!(ring, projection.synapses, weight, rows, waiting, step)
+            waiting = 0
+        end
+        m, several = await(barrier, q, step)
+        m < 0 && return false
+        at_once = min(m, POSTED_AT_ONCE)
+        for s in at_once:LINE:m-1
+            prefetch(address_of(spiking) + 4s)
+        end
+        message, at = barrier.messages[q], message_at(step) + 3
+        k == 1 && ask_ahead(setup, p, message, 1, at_once, at)
+        waiting = add_rows!(rows, waiting, ring, projection, weight, p, k, step, source, message, 1, at_once, at, several)
+        waiting = add_rows!(rows, waiting, ring, projection, weight, p, k, step, source, spiking, at_once + 1, m, 0, several)
+    end
+    deliver!(ring, projection.synapses, weight, rows, waiting, step)
+    return true
+end
+
+"""
+Adds to the `waiting` rows those of spikes low:high of `source`, whose neurons are `list[at+low:at+high]`; delivers them when
+there is room for no more. Returns how many wait.
+"""
+function add_rows!(rows::Vector{Row}, waiting::Int, ring::Matrix{T}, projection::Projection{T}, weight::Vector, p::Int, k::Int,
+                   step::Int, source::Part, list::Vector{Int32}, low::Int, high::Int, at::Int, several::Bool) where {T}
+    buffer = (step & 1) + 1
+    counts = source.counts[buffer]
+    for s in low:high
+        amount = projection.short_term !== nothing ? source.released[k][buffer][s] :
+                 several ? Float64(@inbounds(counts[s])) : 1.0
+        waiting += 1
+        @inbounds rows[waiting] = (row_bounds(projection, p, @inbounds(list[at+s]) + 1)..., amount)
+        if waiting == length(rows)
+            deliver!(ring, projection.synapses, weight, rows, waiting, step)
+            waiting = 0
         end
     end
-    deliver!(ring, synapses, weight, rows, m, step)
-    return nothing
+    return waiting
 end
 
 "Delivers `amount` of every neuron, spike or no spike."
@@ -91,33 +174,32 @@ end
 
 "Adds the synapses low + 1 : high of each of `rows[1:m]`, times its amount, to the ring."
 function deliver!(ring::Matrix{T}, synapses::Connectivity, weight::Vector, rows::Vector{Row}, m::Int, step::Int) where {T}
-    target = synapses.target
-    if isempty(synapses.delay)
-        cell = row(ring, step + synapses.shared_delay) + 1
-        @inbounds for s in 1:m
-            low, high, given = rows[s]
-            amount = T(given)
-            if amount == 1
-                for e in low+1:high
-                    ring[cell+target[e]] += T(weight[e])
-                end
-            else
-                for e in low+1:high
-                    ring[cell+target[e]] += T(weight[e]) * amount
-                end
-            end
+    target, delay = synapses.target, synapses.delay
+    target_at, weight_at, size_of_weight = address_of(target), address_of(weight), sizeof(eltype(weight))
+    depth, n = size(ring, 2), size(ring, 1)
+    now = mod(step, depth)
+    cell = row(ring, step + synapses.shared_delay) + 1
+    @inbounds for s in 1-ROWS_AHEAD:m
+        if s + ROWS_AHEAD <= m
+            low, high, _ = rows[s+ROWS_AHEAD]
+            prefetch_row(target_at, weight_at, size_of_weight, low, high)
         end
-    else
-        delay = synapses.delay
-        depth, n = size(ring, 2), size(ring, 1)
-        now = mod(step, depth)
-        @inbounds for s in 1:m
-            low, high, given = rows[s]
-            amount = T(given)
+        s < 1 && continue
+        low, high, given = rows[s]
+        amount = T(given)
+        if !isempty(delay)
             for e in low+1:high
                 slot = now + delay[e]       # < 2 depth, since depth >= longest delay
                 slot = ifelse(slot >= depth, slot - depth, slot)
                 ring[slot*n+target[e]+1] += T(weight[e]) * amount
+            end
+        elseif amount == 1
+            for e in low+1:high
+                ring[cell+target[e]] += T(weight[e])
+            end
+        else
+            for e in low+1:high
+                ring[cell+target[e]] += T(weight[e]) * amount
             end
         end
     end

@@ -26,6 +26,29 @@ end
 
 const NOTHING = Dict{String,Any}()
 
+# Julia 1.5 compiles native code anew in every process. What is not a loop over neurons or synapses runs once or a few times:
+# there a worker compiles it with little optimisation, which takes half as long. -1: as the command line says.
+const LEVEL_OUTSIDE_LOOPS = Ref(-1)
+
+function optimise!(level::Int)
+    @static if VERSION < v"1.6"
+        for part in (Base, SpikeCore)
+            ccall(:jl_set_module_optlevel, Cvoid, (Any, Cint), part, level)
+        end
+    end
+    return nothing
+end
+
+"Calls `work`, which contains loops over neurons and synapses; they are compiled with all optimisation."
+function with_quick_loops(@nospecialize(work), @nospecialize(args...))
+    optimise!(-1)
+    try
+        return Base.invokelatest(work, args...)
+    finally
+        optimise!(LEVEL_OUTSIDE_LOOPS[])
+    end
+end
+
 function info(params, arrays)
     return Dict{String,Any}("julia" => string(VERSION), "threads" => Threads.nthreads(), "pid" => getpid(),
                             "cpu" => unsafe_string(Base.JLOptions().cpu_target), "sessions" => length(SESSIONS)), NOTHING
@@ -54,7 +77,7 @@ function advance_session(params, arrays)
     steps >= 1 || fail("steps must be at least 1, got ", steps)
     start = time_ns()
     try
-        Base.invokelatest(advance!, run, steps)
+        with_quick_loops(advance!, run, steps)
     catch
         delete!(SESSIONS, params["session"])
         rethrow()

@@ -133,9 +133,9 @@ function set_initial_state!(setup::Setup{T}, kind::String, arrays) where {T}
             for part in trial.parts
                 spiking = Int32[i - 1 for i in part.range if draw(source, i - 1, 0) < 0x80000000]
                 list_spikes!(part, spiking, ones(Int32, length(spiking)), trial.step - 1)
-                remember!(trial.self, setup.blueprint.self, part, trial.step - 1)
+                with_quick_loops(remember!, trial.self, setup.blueprint.self, part, trial.step - 1)
             end
-            foreach(p -> deliver_all!(setup, trial, p, trial.step - 1), 1:length(trial.parts))
+            foreach(p -> with_quick_loops(deliver_all!, setup, trial, p, trial.step - 1), 1:length(trial.parts))
         end
     elseif kind == "activation"
         given = required(arrays, "activation", Array)

@@ -58,15 +58,20 @@ end
 function part_loop!(run::Run, trial::Trial, p::Int, n_steps::Int, barrier::Barrier)
     for j in 1:n_steps
         step = trial.step + j - 1
-        fire_step!(run, trial, trial.parts[p], step)
-        wait!(barrier) || return nothing
-        deliver_all!(run.setup, trial, p, step)
+        part = trial.parts[p]
+        barrier.parties == 1 || prepare_message!(barrier, p, part, step)
+        fire_step!(run, trial, part, step)
+        buffer = (step & 1) + 1
+        spiking, m = part.spiking[buffer], part.n_spiking[8buffer]
+        barrier.parties == 1 || post!(barrier, p, spiking, part.counts[buffer], m, step)
+        ask_ahead(run.setup, p, spiking, 1, m, 0)
+        deliver_all!(run.setup, trial, p, step, barrier) || return nothing
         if is_plastic(run)
             change_weights!(run.setup, trial, p, step)
             observe_weights!(run.setup, trial, p, step)
         end
         barrier.parties == 1 && GC.safepoint()
-        trial.parts[p].failure == (0, 0) || (barrier.broken[] = true; return nothing)
+        part.failure == (0, 0) || (barrier.broken[] = true; return nothing)
     end
     return nothing
 end

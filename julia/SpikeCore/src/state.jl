@@ -16,23 +16,23 @@ is_plastic(p::Projection) = p.pair !== nothing || p.short_term !== nothing
 
 "Synapses low + 1 : high, and what their weights are multiplied with: the number of spikes, or a graded amount."
 const Row = Tuple{Int64,Int64,Float64}
-const ROWS_AT_ONCE = 32
+const ROWS_AT_ONCE = 256
 
 """
 What one thread works on: a block of neurons. The two buffers of spikes alternate between steps. What is written in every
-step stands apart from what other threads write, in memory too.
+step stands apart from what other threads read, in memory too.
 """
 mutable struct Part
-    apart::NTuple{8,Int}
     range::UnitRange{Int}
-    quad::Int                           # the step ÷ 4 whose random bits are there
-    noise_quad::Int                     # and whose white noise
     spiking::NTuple{2,Vector{Int32}}    # zero-based neurons that fired, in order
     counts::NTuple{2,Vector{Int32}}
     n_spiking::Vector{Int}              # that of buffer b at [8b], with room around it
     rows::Vector{Row}                   # about to be delivered
     released::Vector{NTuple{2,Vector{Float64}}}     # per projection with short-term plasticity: what each spike releases
     scratch::Vector{Float64}
+    apart::NTuple{16,Int}
+    quad::Int                           # the step ÷ 4 whose random bits are there
+    noise_quad::Int                     # and whose white noise
     recorded_neuron::Vector{Int32}
     recorded_step::Vector{Int64}
     n_recorded::Int
@@ -43,8 +43,8 @@ end
 function Part(range::UnitRange{Int})
     size = length(range)
     buffers() = (Vector{Int32}(undef, size), Vector{Int32}(undef, size))
-    return Part(ntuple(i -> 0, 8), range, typemin(Int), typemin(Int), buffers(), buffers(), zeros(Int, 24),
-                Vector{Row}(undef, ROWS_AT_ONCE), NTuple{2,Vector{Float64}}[], Float64[], Int32[], Int64[], 0, Float64[], (0, 0))
+    return Part(range, buffers(), buffers(), zeros(Int, 24), Vector{Row}(undef, ROWS_AT_ONCE), NTuple{2,Vector{Float64}}[],
+                Float64[], ntuple(i -> 0, 16), typemin(Int), typemin(Int), Int32[], Int64[], 0, Float64[], (0, 0))
 end
 
 "Writes the list of neurons (zero-based, sorted) that fire in `step`, each `counts` times."

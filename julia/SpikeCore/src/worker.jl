@@ -152,6 +152,8 @@ of our own, so the terminal's Ctrl-C does not come here: Julia cannot ignore a S
 """
 function serve(request_pipe::Int, reply_pipe::Int, request_file::String, reply_file::String)
     NEXT_SESSION[] += Int(time_ns())        # so that no worker takes a session of an earlier one for its own
+    LEVEL_OUTSIDE_LOOPS[] = 1
+    optimise!(1)
     incoming, outgoing = fdio(request_pipe, true), fdio(reply_pipe, true)
     open(request_file, "r") do requests
         open(reply_file, "r+") do replies

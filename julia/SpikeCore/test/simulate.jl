@@ -110,7 +110,7 @@ end
                                             S.split_rows(setup.projections[1].synapses, ranges), 0, false, nothing, nothing, S.Incoming())
         trial = setup.trials[1]
         trial.parts = map(S.Part, ranges)
-        for step in 0:199       # as threads do it, one part after the other between two barriers
+        for step in 0:199       # as threads do it, one part after the other and without messages
             foreach(part -> S.fire_step!(run, trial, part, step), trial.parts)
             foreach(p -> S.deliver_all!(setup, trial, p, step), 1:blocks)
         end
@@ -151,4 +151,30 @@ end
     few, many = @allocated(S.advance!(run, 100)), @allocated(S.advance!(run, 2000))
     @test many <= few + 1000
     handle("close", id, Dict{String,Any}())
+end
+
+@testset "messages between threads" begin
+    barrier, part = S.Barrier(2), S.Part(1:64)
+    @test !S.has_come(barrier, 1, 0)
+    for (step, neurons) in ((-1, 0:63), (0, 0:0), (1, 5:2:40), (2, 1:0))
+        list, counts = collect(Int32, neurons), ones(Int32, length(neurons))
+        step == 1 && (counts[end] = 3)
+        S.post!(barrier, 1, list, counts, length(list), step)
+        @test S.await(barrier, 1, step) == (length(list), step == 1)
+        at = S.message_at(step) + 3
+        @test all(s -> barrier.messages[1][at+s] == list[s], 1:min(length(list), S.POSTED_AT_ONCE))
+        @test !S.has_come(barrier, 1, step + 2) && !S.has_come(barrier, 2, step)
+    end
+    barrier.broken[] = true     # who will not post is not waited for
+    @test S.await(barrier, 2, 0) == (-1, false)
+    # Lists that are longer than a message, and counts above one, give the sums that one thread gives.
+    poisson = Dict{String,Any}("name" => "Cascade", "emission" => "poisson", "nonlinearity" => "sigmoid", "theta" => 0.0,
+                               "beta" => 1.0, "scale" => 1.0, "r" => 0.1, "b" => 0.0, "coupling.tau" => 5.0,
+                               "coupling.window" => 20.0, "coupling.gain" => 1.0)
+    _, network = small_network(1100)
+    for model in (poisson, merge(GLM, Dict{String,Any}("theta" => -1.0)))
+        one, two = spikes(request(1100, network; model=model)..., [60]), spikes(request(1100, network; model=model, threads=2)..., [60])
+        @test one == two && length(one) > 60 * 4 * S.POSTED_AT_ONCE
+        @test (length(unique(one)) < length(one)) == (model === poisson)
+    end
 end
