@@ -312,8 +312,8 @@ function gram(d::Design, chunks::Vector{Chunk}, who::Vector{Int}, threads::Int)
             Q == 0 && continue
             for (k, neuron) in enumerate(who)
                 filter_spikes!(w.own, (k - 1) * Q, d, d.history, neuron, c)
-                mine = view(w.own, rows, own_range(d, k))
-                mul!(view(own, :, own_range(d, k)), transpose(mine), mine, 1.0, 1.0)
+                X = view(w.own, rows, own_range(d, k))
+                mul!(view(own, :, own_range(d, k)), transpose(X), X, 1.0, 1.0)
             end
             mul!(cross, transpose(view(w.shared, rows, :)), view(w.own, rows, :), 1.0, 1.0)
         end
@@ -321,7 +321,9 @@ function gram(d::Design, chunks::Vector{Chunk}, who::Vector{Int}, threads::Int)
     for part in 2:parts, j in 1:3
         sums[1][j] .+= sums[part][j]
     end
-    block, cross, own = sums[1]
-    whole = Matrix(Symmetric(block, :U))
-    return [[whole cross[:, own_range(d, k)]; transpose(cross[:, own_range(d, k)]) own[:, own_range(d, k)]] for k in 1:m]
+    all_shared, all_cross, all_own = Matrix(Symmetric(sums[1][1], :U)), sums[1][2], sums[1][3]
+    return map(1:m) do k
+        mine = own_range(d, k)
+        [all_shared all_cross[:, mine]; transpose(all_cross[:, mine]) all_own[:, mine]]
+    end
 end
