@@ -1,8 +1,8 @@
 # Log-likelihood of spike trains under a generalised linear model with coupling, history and stimulus kernels: value,
 # gradient and curvature. Features are made from spikes chunk by chunk and never kept. Read likelihood_fit.jl next.
 
-import LinearAlgebra
-using LinearAlgebra: BLAS, Diagonal, I, Symmetric, cholesky, diag, eigmax, issuccess, mul!, norm
+# BLAS and LAPACK are called directly: what lies above them takes Julia ten seconds to compile.
+using LinearAlgebra: BLAS, LAPACK
 
 # ---- emissions: l = log P(y | eta), its slope and its curvature -l'', all concave in eta --------------------------------
 
@@ -159,6 +159,14 @@ end
 # Sums are formed in this many parts, whatever the number of threads, so that their order is always the same.
 const PARTS = 32
 
+"Adds all to the first, one after the other."
+function total(parts::Vector{<:Array{Float64}})
+    for p in 2:length(parts), k in 1:length(parts[1])
+        parts[1][k] += parts[p][k]
+    end
+    return parts[1]
+end
+
 share(n::Int, parts::Int, part::Int) = (part-1)*n÷parts+1:part*n÷parts
 
 # Several threads of BLAS under several of Julia are slow, and their sums depend on how many there are.
@@ -185,15 +193,18 @@ Workspace(d::Design, m::Int) = Workspace(Matrix{Float64}(undef, CHUNK, shared_co
 
 own_range(d::Design, k::Int) = (k-1)*own_columns(d)+1:k*own_columns(d)
 
+# Matrices go to BLAS as parts of one type, so that it is compiled once.
+part(X::Matrix{Float64}, rows=1:size(X, 1), columns=1:size(X, 2)) = view(X, rows, columns)
+
 "Features of a chunk, and predictors of neurons `who` with coefficients in the columns of `shared` and `own`."
 function predict!(w::Workspace, d::Design, c::Chunk, shared::Matrix{Float64}, own::Matrix{Float64}, who::Vector{Int})
     rows = 1:length(c)
     shared_features!(w.shared, d, c)
-    mul!(view(w.eta, rows, :), view(w.shared, rows, :), shared)
+    BLAS.gemm!('N', 'N', 1.0, part(w.shared, rows), part(shared), 0.0, part(w.eta, rows))
     own_columns(d) == 0 && return nothing
     for (k, neuron) in enumerate(who)
         filter_spikes!(w.own, (k - 1) * own_columns(d), d, d.history, neuron, c)
-        mul!(view(w.eta, rows, k), view(w.own, rows, own_range(d, k)), view(own, :, k), 1.0, 1.0)
+        BLAS.gemm!('N', 'N', 1.0, part(w.own, rows, own_range(d, k)), part(own, 1:size(own, 1), k:k), 1.0, part(w.eta, rows, k:k))
     end
     return nothing
 end
@@ -205,23 +216,24 @@ Log-likelihood of neurons `who` (numbers in the data) and its gradient, one colu
 """
 function evaluate(d::Design, @nospecialize(likelihood::Likelihood), chunks::Vector{Chunk}, coefficients::Matrix{Float64},
                   who::Vector{Int}, threads::Int)
-    m, S = length(who), shared_columns(d)
-    shared, own = coefficients[1:S, :], coefficients[S+1:end, :]
+    m, S, P = length(who), shared_columns(d), n_columns(d)
+    shared, own = coefficients[1:S, :], coefficients[S+1:P, :]
     parts = min(PARTS, length(chunks))
     values = [zeros(m) for _ in 1:parts]
-    slopes = [(zeros(S, m), zeros(own_columns(d), m)) for _ in 1:parts]
-    on_threads(parts, threads) do part
+    slopes, own_slopes = [zeros(S, m) for _ in 1:parts], [zeros(own_columns(d), m) for _ in 1:parts]
+    on_threads(parts, threads) do p
         w = Workspace(d, m)
-        for k in share(length(chunks), parts, part)
-            accumulate!(values[part], slopes[part][1], slopes[part][2], w, d, likelihood, chunks[k], shared, own, who)
+        for k in share(length(chunks), parts, p)
+            accumulate!(values[p], slopes[p], own_slopes[p], w, d, likelihood, chunks[k], shared, own, who)
         end
     end
-    for part in 2:parts
-        values[1] .+= values[part]
-        slopes[1][1] .+= slopes[part][1]
-        slopes[1][2] .+= slopes[part][2]
+    gradient = zeros(P, m)
+    total(slopes), total(own_slopes), total(values)
+    for k in 1:m
+        gradient[1:S, k] = slopes[1][:, k]
+        gradient[S+1:P, k] = own_slopes[1][:, k]
     end
-    return values[1], vcat(slopes[1]...)
+    return values[1], gradient
 end
 
 function accumulate!(values, slope, own_slope, w::Workspace, d::Design, @nospecialize(likelihood::Likelihood), c::Chunk, shared, own, who)
@@ -230,9 +242,9 @@ function accumulate!(values, slope, own_slope, w::Workspace, d::Design, @nospeci
     for (k, neuron) in enumerate(who)
         values[k] += slopes!(w.eta, k, d, likelihood, c, neuron)
         own_columns(d) == 0 && continue
-        mul!(view(own_slope, :, k), transpose(view(w.own, rows, own_range(d, k))), view(w.eta, rows, k), 1.0, 1.0)
+        BLAS.gemm!('T', 'N', 1.0, part(w.own, rows, own_range(d, k)), part(w.eta, rows, k:k), 1.0, part(own_slope, 1:size(own_slope, 1), k:k))
     end
-    mul!(slope, transpose(view(w.shared, rows, :)), view(w.eta, rows, :), 1.0, 1.0)
+    BLAS.gemm!('T', 'N', 1.0, part(w.shared, rows), part(w.eta, rows), 1.0, part(slope))
     return nothing
 end
 
@@ -263,25 +275,34 @@ end
 function curvature(d::Design, @nospecialize(likelihood::Likelihood), chunks::Vector{Chunk}, coefficients::Vector{Float64},
                    neuron::Int)
     P, S = n_columns(d), shared_columns(d)
-    A, X, eta = zeros(P, P), Matrix{Float64}(undef, CHUNK, P), Vector{Float64}(undef, CHUNK)
+    A, X, eta = zeros(P, P), Matrix{Float64}(undef, CHUNK, P), Matrix{Float64}(undef, CHUNK, 1)
+    x = reshape(coefficients, P, 1)
     for c in chunks
         shared_features!(X, d, c)
         own_columns(d) == 0 || filter_spikes!(X, S, d, d.history, neuron, c)
         rows = 1:length(c)
-        mul!(view(eta, rows), view(X, rows, :), coefficients)
+        BLAS.gemm!('N', 'N', 1.0, part(X, rows), part(x), 0.0, part(eta, rows))
         weigh!(eta, d, likelihood, c, neuron)
         @inbounds for j in 1:P
             @simd ivdep for t in rows
                 X[t, j] *= eta[t]
             end
         end
-        BLAS.syrk!('U', 'T', 1.0, view(X, rows, :), 1.0, A)
+        BLAS.syrk!('U', 'T', 1.0, part(X, rows), 1.0, A)
     end
-    return Matrix(Symmetric(A, :U))
+    return mirror!(A)
+end
+
+"Copies the upper triangle to the lower."
+function mirror!(A::Matrix{Float64})
+    for j in 1:size(A, 2), i in 1:j-1
+        A[j, i] = A[i, j]
+    end
+    return A
 end
 
 "Replaces predictors by square roots of curvatures."
-function weigh!(eta::Vector{Float64}, d::Design, likelihood::Likelihood, c::Chunk, neuron::Int)
+function weigh!(eta::Matrix{Float64}, d::Design, likelihood::Likelihood, c::Chunk, neuron::Int)
     spikes = spikes_between(d, c.trial, neuron, c.first, c.last)
     at_spikes = Float64[spiking(likelihood, eta[d.step[j]-c.first+1], d.count[j])[3] for j in spikes]
     @inbounds @simd for t in 1:length(c)
@@ -300,30 +321,29 @@ end
 function gram(d::Design, chunks::Vector{Chunk}, who::Vector{Int}, threads::Int)
     m, S, Q = length(who), shared_columns(d), own_columns(d)
     parts = min(PARTS, length(chunks))
-    sums = [(zeros(S, S), zeros(S, Q * m), zeros(Q, Q * m)) for _ in 1:parts]
-    on_threads(parts, threads) do part
+    blocks, crosses = [zeros(S, S) for _ in 1:parts], [zeros(S, Q * m) for _ in 1:parts]
+    owns = [zeros(Q, Q * m) for _ in 1:parts]
+    on_threads(parts, threads) do p
         w = Workspace(d, m)
-        block, cross, own = sums[part]
-        for j in share(length(chunks), parts, part)
+        for j in share(length(chunks), parts, p)
             c = chunks[j]
             rows = 1:length(c)
             shared_features!(w.shared, d, c)
-            BLAS.syrk!('U', 'T', 1.0, view(w.shared, rows, :), 1.0, block)
+            BLAS.syrk!('U', 'T', 1.0, part(w.shared, rows), 1.0, blocks[p])
             Q == 0 && continue
             for (k, neuron) in enumerate(who)
                 filter_spikes!(w.own, (k - 1) * Q, d, d.history, neuron, c)
-                X = view(w.own, rows, own_range(d, k))
-                mul!(view(own, :, own_range(d, k)), transpose(X), X, 1.0, 1.0)
+                X = part(w.own, rows, own_range(d, k))
+                BLAS.gemm!('T', 'N', 1.0, X, X, 1.0, part(owns[p], 1:Q, own_range(d, k)))
             end
-            mul!(cross, transpose(view(w.shared, rows, :)), view(w.own, rows, :), 1.0, 1.0)
+            BLAS.gemm!('T', 'N', 1.0, part(w.shared, rows), part(w.own, rows), 1.0, part(crosses[p]))
         end
     end
-    for part in 2:parts, j in 1:3
-        sums[1][j] .+= sums[part][j]
+    block, cross, own = total(blocks), total(crosses), total(owns)
+    products = [zeros(S + Q, S + Q) for _ in 1:m]
+    for (k, A) in enumerate(products)
+        A[1:S, 1:S], A[1:S, S+1:S+Q], A[S+1:S+Q, S+1:S+Q] = block, cross[:, own_range(d, k)], own[:, own_range(d, k)]
+        mirror!(A)
     end
-    all_shared, all_cross, all_own = Matrix(Symmetric(sums[1][1], :U)), sums[1][2], sums[1][3]
-    return map(1:m) do k
-        mine = own_range(d, k)
-        [all_shared all_cross[:, mine]; transpose(all_cross[:, mine]) all_own[:, mine]]
-    end
+    return products
 end

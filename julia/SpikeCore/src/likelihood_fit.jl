@@ -14,7 +14,7 @@ end
 
 is_smooth(p::Penalty) = all(iszero, p.weight)
 penalty_value(p::Penalty, x) = sum(p.ridge[j] * x[j]^2 for j in eachindex(x)) / 2 + rough_value(p, x)
-rough_value(p::Penalty, x) = sum(Float64[w == 0 ? 0.0 : w * norm(view(x, g)) for (g, w) in zip(p.groups, p.weight)])
+rough_value(p::Penalty, x) = sum(Float64[w == 0 ? 0.0 : w * size_of(view(x, g)) for (g, w) in zip(p.groups, p.weight)])
 
 @enum Progress::Int32 WORKING=0 CONVERGED=1 STALLED=2
 
@@ -99,7 +99,8 @@ end
 "Evaluates `neurons` at `points`; with `keep`, the points become theirs. Returns values and slopes."
 function assess!(fit::LikelihoodFit, neurons::Vector{NeuronFit}, points::Vector{Vector{Float64}}, keep::Bool)
     isempty(neurons) && return Float64[], zeros(0, 0)
-    values, slopes = evaluate(fit.design, fit.likelihood, fit.chunks, reduce(hcat, points), [f.neuron for f in neurons], fit.threads)
+    who = Int[f.neuron for f in neurons]
+    values, slopes = evaluate(fit.design, fit.likelihood, fit.chunks, side_by_side(points), who, fit.threads)
     values ./= -fit.bins
     slopes ./= -fit.bins
     if keep
@@ -109,6 +110,14 @@ function assess!(fit::LikelihoodFit, neurons::Vector{NeuronFit}, points::Vector{
         end
     end
     return values, slopes
+end
+
+function side_by_side(columns::Vector{Vector{Float64}})
+    X = Matrix{Float64}(undef, length(columns[1]), length(columns))
+    for k in 1:length(columns)
+        X[:, k] = columns[k]
+    end
+    return X
 end
 
 """
@@ -154,8 +163,8 @@ end
 
 "The BFGS update: afterwards the metric takes `moved` to `change`."
 function learn!(metric::Matrix{Float64}, moved::Vector{Float64}, change::Vector{Float64})
-    product = metric * moved
-    curved, expected_curve = LinearAlgebra.dot(moved, change), LinearAlgebra.dot(moved, product)
+    product = BLAS.symv('U', 1.0, metric, moved)
+    curved, expected_curve = BLAS.dot(moved, change), BLAS.dot(moved, product)
     (curved > 1e-10 * expected_curve && expected_curve > 0) || return nothing
     BLAS.ger!(1 / curved, change, change, metric)
     BLAS.ger!(-1 / expected_curve, product, product, metric)
@@ -177,7 +186,7 @@ function aim!(f::NeuronFit, fit::LikelihoodFit)
     f.progress == CONVERGED && return nothing
     f.step = is_smooth(p) ? newton_step(f, x, p) : proximal_step(f, x, p)
     f.length = 1.0
-    f.decrease = LinearAlgebra.dot(f.slope, f.step) + penalty_value(p, x .+ f.step) - penalty_value(p, x)
+    f.decrease = BLAS.dot(f.slope, f.step) + penalty_value(p, x .+ f.step) - penalty_value(p, x)
     return nothing
 end
 
@@ -198,9 +207,9 @@ function residual(slope::Vector{Float64}, x::Vector{Float64}, scale::Vector{Floa
     worst = 0.0
     for (g, w) in zip(p.groups, p.weight)
         v = slope[g] .+ p.ridge[g] .* x[g]
-        size = norm(view(x, g))
+        size = size_of(view(x, g))
         if w > 0 && size == 0
-            worst = max(worst, max(0.0, norm(v) - w) / minimum(view(scale, g)))
+            worst = max(worst, max(0.0, size_of(v) - w) / minimum(view(scale, g)))
         else
             w > 0 && (v .+= w .* x[g] ./ size)
             worst = max(worst, maximum(abs.(v) ./ scale[g]))
@@ -210,32 +219,40 @@ function residual(slope::Vector{Float64}, x::Vector{Float64}, scale::Vector{Floa
 end
 
 function newton_step(f::NeuronFit, x::Vector{Float64}, p::Penalty)
-    A = Symmetric(f.metric + Diagonal(p.ridge), :U)
-    factor = cholesky(A; check=false)
-    added = 1e-10 * maximum(f.scale)^2
-    while !issuccess(factor)
-        factor = cholesky(A + added * I; check=false)
-        added *= 10
+    added, most = 0.0, maximum(f.scale)^2
+    while true
+        A, failed = LAPACK.potrf!('U', with_diagonal(f.metric, p.ridge .+ added))
+        failed == 0 && return LAPACK.potrs!('U', A, -(f.slope .+ p.ridge .* x))
+        added = max(10added, 1e-10 * most)
     end
-    return factor \ (-(f.slope .+ p.ridge .* x))
 end
+
+function with_diagonal(A::Matrix{Float64}, added::Vector{Float64})
+    B = copy(A)
+    for j in 1:length(added)
+        B[j, j] += added[j]
+    end
+    return B
+end
+
+size_of(x::AbstractVector{Float64}) = sqrt(sum(abs2, x))
 
 """
 Minimises slope' d + d' metric d / 2 + penalty(x + d) by descent along one group after the other: exact for groups of one, with
-the curvature of the group bounded by its largest eigenvalue for others.
+a bound on the largest eigenvalue of the group's curvature for others.
 """
 function proximal_step(f::NeuronFit, x::Vector{Float64}, p::Penalty)
-    A = f.metric + Diagonal(p.ridge)
+    A = with_diagonal(f.metric, p.ridge)
     z = copy(x)
     v = f.slope .+ p.ridge .* x             # gradient of the smooth part at z
-    bound = [length(g) == 1 ? A[first(g), first(g)] : eigmax(Symmetric(A[g, g])) for g in p.groups]
+    bound = Float64[maximum(Float64[sum(abs, view(A, g, j)) for j in g]) for g in p.groups]
     enough = 1e-3 * max(1e-9, min(f.residual, 1e-2))
     for sweep in 1:10_000
         largest = 0.0
         for (g, w, curve) in zip(p.groups, p.weight, bound)
             for inner in 1:(length(g) == 1 ? 1 : 20)
                 target = z[g] .- v[g] ./ curve
-                size = norm(target)
+                size = size_of(target)
                 w > 0 && (target .*= size > w / curve ? 1 - w / (curve * size) : 0.0)
                 moved = target .- z[g]
                 z[g] = target

@@ -76,7 +76,7 @@ progress_of(fit::LikelihoodFit) = Dict{String,Any}("passes" => fit.passes, "work
 
 function likelihood_result(params, arrays)
     fit = likelihood_session(params)
-    return progress_of(fit), Dict{String,Any}("coefficients" => reduce(hcat, [f.x for f in fit.neurons]),
+    return progress_of(fit), Dict{String,Any}("coefficients" => side_by_side([f.x for f in fit.neurons]),
                                               "converged" => UInt8[f.progress == CONVERGED for f in fit.neurons])
 end
 
@@ -119,12 +119,13 @@ function likelihood_errors(params, arrays)
             H = curvature(fit.design, fit.likelihood, fit.chunks, x[:, k], f.neuron)[f.free, f.free]
             used = findall(j -> H[j, j] > 0, 1:length(f.free))
             ridge = fit.bins .* fit.penalty.ridge[f.free[used]]
-            size_of = [sqrt(H[j, j]) for j in used]
-            factor = cholesky(Symmetric(H[used, used] ./ size_of ./ transpose(size_of) + Diagonal(ridge ./ size_of .^ 2)); check=false)
-            issuccess(factor) || return nothing
-            variance = diag(inv(factor))
-            for (j, v, s) in zip(used, variance, size_of)
-                errors[f.free[j], k] = v < 1e12 ? sqrt(v) / s : NaN
+            scale = Float64[sqrt(H[j, j]) for j in used]
+            A = Float64[H[i, j] / (scale[a] * scale[b]) for (a, i) in enumerate(used), (b, j) in enumerate(used)]
+            A, failed = LAPACK.potrf!('U', with_diagonal(A, ridge ./ scale .^ 2))
+            failed == 0 || return nothing
+            LAPACK.potri!('U', A)
+            for (a, j) in enumerate(used)
+                errors[f.free[j], k] = A[a, a] < 1e12 ? sqrt(A[a, a]) / scale[a] : NaN
             end
         end
     end
