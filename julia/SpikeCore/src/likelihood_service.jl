@@ -60,12 +60,12 @@ function begin_likelihood(params, arrays)
     return progress_of(fit), NOTHING
 end
 
-"Passes over the data until `seconds` are over or all neurons are done."
+"Passes over the data until `seconds` are over, there were `passes` since the beginning, or all neurons are done."
 function advance_likelihood(params, arrays)
     fit = likelihood_session(params)
-    start = time_ns()
+    start, seconds, passes = time_ns(), required(params, "seconds", Float64), required(params, "passes", Int)
     one_blas_thread() do
-        while advance!(fit) > 0 && (time_ns() - start) / 1e9 < required(params, "seconds", Float64)
+        while advance!(fit) > 0 && fit.passes < passes && (time_ns() - start) / 1e9 < seconds
         end
     end
     return progress_of(fit), NOTHING

@@ -136,5 +136,5 @@ end
     @test_throws SpikeCoreError S.check_design(broken(step=reverse(d.step)))
     @test_throws SpikeCoreError S.check_design(broken(stimulus=d.stimulus[1:end-1, :, :]))
     @test S.check_design(d) === nothing
-    @test_throws SpikeCoreError handle("likelihood.advance", Dict{String,Any}("session" => -1, "seconds" => 1.0), EMPTY)
+    @test_throws SpikeCoreError handle("likelihood.advance", Dict{String,Any}("session" => -1, "seconds" => 1.0, "passes" => 1), EMPTY)
 end

@@ -154,7 +154,7 @@ class Likelihood:
             state, _ = self._patiently(interrupt, self._begin(segments, penalty, restart))
             while state["working"] and state["passes"] < max_passes:
                 report(state["working"])
-                state, _ = self._patiently(interrupt, self._ask("advance", seconds=PIECE_SECONDS))
+                state, _ = self._patiently(interrupt, self._ask("advance", seconds=PIECE_SECONDS, passes=max_passes))
         result, found = self._ask("result").result()
         return found["coefficients"], found["converged"].astype(bool), result["passes"]
 

@@ -341,8 +341,8 @@ class GLM:
             )
         if design.channels:
             raise ValueError(
-                "stimulus must be None for a fit to become a network: what it does to each neuron is part of neither the"
-                " model nor the network"
+                "stimulus must be None for a fit to become a network: what it does to each neuron is part of neither"
+                " the model nor the network"
             )
 
     # ---- pictures ----
