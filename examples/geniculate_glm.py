@@ -1,10 +1,10 @@
 """Spikes of the lateral geniculate nucleus predicted from those of the retina, on repetitions that were left out.
 
-One learns to fit a generalised linear model to recorded spike times, with another neuron's spikes as its stimulus, to choose
-a penalty by cross-validation, and to judge a fit on data it has not seen: bits per spike, and the explained variance of the
-rate over time. The recording is that of challenge D of the Quantitative Single-Neuron Modeling Competition 2009 (Carandini,
-Horton & Sincich 2007, doi 10.1167/7.14.20), as an .npz file with `reps` and, for each repetition R, `pre_R` and `post_R`:
-times in ms of retinal and geniculate spikes. Without one, a relay cell that drops isolated spikes is simulated instead.
+One learns to fit a generalised linear model to recorded spike times, with another neuron's spikes as its stimulus, to
+choose a penalty by cross-validation, and to judge a fit by data it has not seen: bits per spike, and explained variance
+of the PSTH. The recording is that of challenge D of the Quantitative Single-Neuron Modeling Competition 2009
+(Carandini, Horton & Sincich 2007, doi 10.1167/7.14.20) as an .npz file with `reps` and, for each repetition R, `pre_R`
+and `post_R`: times in ms of retinal and geniculate spikes. Without one, a relay cell is simulated.
 
     python examples/geniculate_glm.py [OUTPUT_FOLDER] [RECORDING.npz]
 """
@@ -31,23 +31,23 @@ def recorded(path: Path) -> tuple[list[np.ndarray], list[np.ndarray], float]:
 
 def simulated() -> tuple[list[np.ndarray], list[np.ndarray], float]:
     """The same of two neurons: the first is driven by the same noise in every repetition, and drives the second."""
-    rng, duration = np.random.default_rng(3), 3000.0
-    scene = np.convolve(rng.normal(size=3000), np.exp(-np.arange(100) / 20.0))[:3000] / 3
+    rng, duration = np.random.default_rng(3), 1500.0
+    scene = np.convolve(rng.normal(size=1500), np.exp(-np.arange(100) / 20.0))[:1500]
     relay = psn.Network.from_edges(pre=[0], post=[1], weight=[1.0], n=2)
     cells = psn.Cascade(
-        nonlinearity="sigmoid", b=[-3.5, -6.0], coupling=psn.ArrayKernel(weights=5.0 * np.exp(-np.arange(40) / 6.0)),
+        nonlinearity="sigmoid", b=[-4.5, -6.0], coupling=psn.ArrayKernel(weights=5.0 * np.exp(-np.arange(40) / 6.0)),
         self_kernel=psn.RaisedCosineKernel(weights=[-8, -4, -1], last_peak=10.0),
     )  # fmt: skip
     stimulus = psn.ArrayStimulus(data=scene[:, None], dt=DT, targets=[0])
-    ds = psn.simulate(cells, relay, duration=duration, dt=DT, stimulus=stimulus, trials=16, seed=4)
-    trains = [ds.spk.trains(trial) for trial in range(16)]
+    ds = psn.simulate(cells, relay, duration=duration, dt=DT, stimulus=stimulus, trials=40, seed=4)
+    trains = [ds.spk.trains(trial) for trial in range(40)]
     return [t[0] for t in trains], [t[1] for t in trains], duration
 
 
 def main(output: Path, recording: Path | None) -> None:
     output.mkdir(parents=True, exist_ok=True)
     retina, geniculate, duration = simulated() if recording is None else recorded(recording)
-    # A retinal spike may act in its own step: recorded times are whole ms. So it is a stimulus, not a neuron of the data.
+    # A retinal spike may act within its own ms, so it is a stimulus: what neurons of the data do acts from the next on.
     edges = np.arange(round(duration / DT) + 1) * DT
     counts = np.array([np.histogram(edges[-1] - train, edges)[0][::-1] for train in retina], dtype=float)[..., None]
     test = np.arange(len(retina)) % 4 == 3
@@ -67,6 +67,7 @@ def main(output: Path, recording: Path | None) -> None:
     rates = {name: glm.psth(unseen, bin=BIN, **left_out) for name, glm in models.items()}
     for name, glm in models.items():
         bits, explained = float(glm.score(unseen, **left_out)[0]), float(rates[name].explained_variance[0])
+        # With its history a model predicts one step ahead: a spike that comes 1 ms early counts as two surprises then.
         print(f"{name}: {bits:.3f} bits per spike, {100 * explained:.1f} % of the variance of the PSTH")
     best = models["retina and history"]
     # What can be said without looking at the retina: the rate of the other repetitions at the same time.
@@ -76,15 +77,15 @@ def main(output: Path, recording: Path | None) -> None:
     print(f"the PSTH of the other repetitions explains {100 * (1 - residual):.1f} %")
 
     figure = Figure(figsize=(11, 6.4), layout="constrained")
-    top, bottom = figure.subplots(2, 1)
-    shown = slice(0, round(2000 / BIN))
+    grid = figure.add_gridspec(2, 3)
+    top, left, middle, right = (figure.add_subplot(place) for place in (grid[0, :], grid[1, 0], grid[1, 1], grid[1, 2]))
+    end = min(2000.0, duration)
+    shown = slice(0, round(end / BIN))
     top.stairs(measured[shown, 0], np.arange(shown.stop + 1) * BIN, color="#bbbbbb", fill=True, label="recorded")
     for (name, psth), color in zip(rates.items(), ("#1b6ca8", "#c0392b"), strict=True):
         top.plot(psth.time[shown] - BIN / 2, psth.predicted[shown, 0], color=color, linewidth=1.2, label=name)
-    top.set(title="repetitions left out", xlabel="time (ms)", ylabel="rate (Hz)", xlim=(0, 2000), ylim=(0, None))
+    top.set(title="repetitions left out", xlabel="time (ms)", ylabel="rate (Hz)", xlim=(0, end), ylim=(0, None))
     top.legend(frameon=False)
-    bottom.remove()
-    left, middle, right = (figure.add_subplot(2, 3, k) for k in (4, 5, 6))
     kernels = best.kernels()
     left.plot(kernels.stimulus_lag, kernels.stimulus[:, 0, 0], color="#1b6ca8", label="retina")
     left.plot(kernels.history_lag + DT, kernels.history[:, 0], color="#333333", label="history")
