@@ -3,7 +3,7 @@
 One learns to fit a generalised linear model to recorded spike times, with another neuron's spikes as its stimulus, to
 choose a penalty by cross-validation, and to judge a fit by data it has not seen: bits per spike, and explained variance
 of the PSTH. The recording is that of challenge D of the Quantitative Single-Neuron Modeling Competition 2009
-(Carandini, Horton & Sincich 2007, doi 10.1167/7.14.20) as an .npz file with `reps` and, for each repetition R, `pre_R`
+(Carandini, Horton & Sincich 2007, doi 10.6080/K0PN93H3) as an .npz file with `reps` and, for each repetition R, `pre_R`
 and `post_R`: times in ms of retinal and geniculate spikes. Without one, a relay cell is simulated.
 
     python examples/geniculate_glm.py [OUTPUT_FOLDER] [RECORDING.npz]
@@ -61,7 +61,7 @@ def main(output: Path, recording: Path | None) -> None:
     for name, history in (("retina alone", None), ("retina and history", HISTORY)):
         models[name] = psn.fit_glm(
             known, dt=DT, duration=duration, emission="bernoulli", coupling=None, history=history,
-            stimulus=counts[~test], stimulus_basis=RETINA, penalty=psn.L2(), cross_validate=4,
+            stimulus=counts[~test], stimulus_basis=RETINA, penalty=psn.L2(), cross_validate=4, strengths=np.logspace(-7, -2, 6),
         )  # fmt: skip
     left_out = {"stimulus": counts[test], "duration": duration}
     rates = {name: glm.psth(unseen, bin=BIN, **left_out) for name, glm in models.items()}
