@@ -61,7 +61,8 @@ def main(output: Path, recording: Path | None) -> None:
     for name, history in (("retina alone", None), ("retina and history", HISTORY)):
         models[name] = psn.fit_glm(
             known, dt=DT, duration=duration, emission="bernoulli", coupling=None, history=history,
-            stimulus=counts[~test], stimulus_basis=RETINA, penalty=psn.L2(), cross_validate=4, strengths=np.logspace(-7, -2, 6),
+            stimulus=counts[~test], stimulus_basis=RETINA, penalty=psn.L2(), cross_validate=4,
+            strengths=np.logspace(-7, -2, 6),
         )  # fmt: skip
     left_out = {"stimulus": counts[test], "duration": duration}
     rates = {name: glm.psth(unseen, bin=BIN, **left_out) for name, glm in models.items()}

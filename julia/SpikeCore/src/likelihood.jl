@@ -21,7 +21,6 @@ const LIKELIHOODS = Dict{String,Likelihood}("poisson exp" => PoissonExp(), "pois
 
 @inline vsigmoid(x::Float64) = (e = vexp(-abs(x)); ifelse(x >= 0, 1.0, e) / (1 + e))
 @inline vsoftplus(x::Float64) = max(x, 0.0) + vlog(1 + vexp(-abs(x)))
-softplus(x::Float64) = max(x, 0.0) + log1p(exp(-abs(x)))
 
 # Most bins are silent: (l, slope) for y = 0, without branches; what spikes change is added afterwards.
 @inline silent(::Union{PoissonExp,BernoulliCloglog}, eta) = (e = vexp(eta); (-e, -e))
