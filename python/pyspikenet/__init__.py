@@ -43,6 +43,11 @@ if TYPE_CHECKING:
         van_rossum_distance,
         victor_purpura_distance,
     )
+    from .fit.basis import RaisedCosine
+    from .fit.cascade import log_likelihood
+    from .fit.glm import GLM
+    from .fit.likelihood import fit_glm
+    from .fit.penalty import L1, L2, GroupLasso
     from .fitting.fit import fit
     from .fitting.gradient import gradient
     from .fitting.losses import (
@@ -65,11 +70,6 @@ if TYPE_CHECKING:
         TanhSurrogate,
         TriangleSurrogate,
     )
-    from .fit.basis import RaisedCosine
-    from .fit.cascade import log_likelihood
-    from .fit.glm import GLM
-    from .fit.likelihood import fit_glm
-    from .fit.penalty import L1, L2, GroupLasso
     from .models import (
         GIF,
         GLIF,
@@ -178,8 +178,8 @@ __all__ = [
     "encode",
     "firing_rate_distance",
     "fit",
-    "gradient",
     "fit_glm",
+    "gradient",
     "info",
     "isi_distance",
     "lift",
