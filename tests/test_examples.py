@@ -143,6 +143,31 @@ def test_course_cells(tmp_path: Path) -> None:
         assert_picture(tmp_path / "out" / f"{name}.png")
 
 
+def check_geniculate(printed: str, out: Path) -> None:
+    """What a fit of the relay cell must reach, simulated or recorded."""
+    alone, explained = numbers("retina alone: # bits per spike, # %", printed)
+    with_history = numbers("retina and history: # bits per spike", printed)[0]
+    others = numbers("PSTH of the other repetitions explains # %", printed)[0]
+    assert with_history > alone > 1
+    assert 100 > explained > others > 20
+    assert_picture(out / "geniculate_glm.png")
+
+
+def test_geniculate_glm(tmp_path: Path) -> None:
+    check_geniculate(example("geniculate_glm.py", tmp_path), tmp_path / "out")
+
+
+def test_geniculate_glm_of_a_recording(tmp_path: Path) -> None:
+    folder = Path(os.environ.get("PYSPIKENET_RECORDINGS", ROOT.parent / "shared" / "data"))
+    if not (folder / "qsnmc2009_d.npz").is_file():
+        pytest.skip(f"the recording qsnmc2009_d.npz is not in {folder}; PYSPIKENET_RECORDINGS names its folder")
+    script, out = ROOT / "examples" / "geniculate_glm.py", tmp_path / "out"
+    printed = run([str(script), str(out), str(folder / "qsnmc2009_d.npz")], tmp_path)
+    assert numbers("# repetitions of", printed) == [28]
+    check_geniculate(printed, out)
+    assert numbers("retina alone: # bits per spike, # %", printed) == pytest.approx([4.23, 89.1], abs=0.1)
+
+
 def test_brian2_blog(tmp_path: Path) -> None:
     printed = example("brian2_blog.py", tmp_path)
     # Counts of Brian2 for the first two; with the printed term, inhibition excites.

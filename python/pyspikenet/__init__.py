@@ -43,6 +43,11 @@ if TYPE_CHECKING:
         van_rossum_distance,
         victor_purpura_distance,
     )
+    from .fit.basis import RaisedCosine
+    from .fit.cascade import log_likelihood
+    from .fit.glm import GLM
+    from .fit.likelihood import fit_glm
+    from .fit.penalty import L1, L2, GroupLasso
     from .fitting.fit import fit
     from .fitting.gradient import gradient
     from .fitting.losses import (
@@ -97,7 +102,10 @@ if TYPE_CHECKING:
 __all__ = [
     "GIF",
     "GLIF",
+    "GLM",
     "IAF",
+    "L1",
+    "L2",
     "LI",
     "LIF",
     "LSNN",
@@ -123,6 +131,7 @@ __all__ = [
     "ExponentialKernel",
     "ExponentialSynapse",
     "FunctionStimulus",
+    "GroupLasso",
     "HodgkinHuxley",
     "InhibitorySTDP",
     "Izhikevich",
@@ -141,6 +150,7 @@ __all__ = [
     "PoissonInput",
     "PoissonStimulus",
     "PulseSynapse",
+    "RaisedCosine",
     "RaisedCosineKernel",
     "RateLoss",
     "RectifiedLNP",
@@ -168,11 +178,13 @@ __all__ = [
     "encode",
     "firing_rate_distance",
     "fit",
+    "fit_glm",
     "gradient",
     "info",
     "isi_distance",
     "lift",
     "load",
+    "log_likelihood",
     "plot",
     "save",
     "simulate",
@@ -231,6 +243,13 @@ _LATER = {
         ],
         "distances",
     ),
+    "GLM": "fit.glm",
+    "GroupLasso": "fit.penalty",
+    "L1": "fit.penalty",
+    "L2": "fit.penalty",
+    "RaisedCosine": "fit.basis",
+    "fit_glm": "fit.likelihood",
+    "log_likelihood": "fit.cascade",
     **dict.fromkeys(
         [
             "GIF",

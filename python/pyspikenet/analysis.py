@@ -24,7 +24,7 @@ def _span(dataset: xarray.Dataset) -> tuple[float, float, float]:
     return about["t_start"], about["t_stop"], about["dt"]
 
 
-def _trial_position(dataset: xarray.Dataset) -> NDArray[np.int64]:
+def trial_positions(dataset: xarray.Dataset) -> NDArray[np.int64]:
     """Position of each spike's trial along the dimension trial."""
     ids = np.asarray(dataset.trial.values)
     order = np.argsort(ids)
@@ -67,7 +67,7 @@ def counts(dataset: xarray.Dataset, bin: float | None = None) -> xarray.DataArra
     """
     start, stop, dt = _span(dataset)
     n_trials, n = dataset.sizes["trial"], dataset.sizes["neuron"]
-    trial, neuron = _trial_position(dataset), dataset.spike_neuron.values.astype(np.int64)
+    trial, neuron = trial_positions(dataset), dataset.spike_neuron.values.astype(np.int64)
     coords = {k: v for k, v in dataset.coords.items() if set(v.dims) <= {"trial", "neuron"}}
     if bin is None:
         flat = np.bincount(trial * n + neuron, minlength=n_trials * n)

@@ -379,7 +379,7 @@ def _initial_state(
         params["initial"] = "activation"
         arrays["state.activation"] = activation.reshape(-1, network.n)
         return 0, None
-    counts = _counts("initial_state['spikes']", given["spikes"], network.n)
+    counts = spike_counts("initial_state['spikes']", given["spikes"], network.n)
     if counts.shape[0] not in (1, trials.size):
         raise ValueError(
             f"initial_state['spikes'] must have one trial or as many as the run ({trials.size}), got shape"
@@ -433,7 +433,7 @@ def membrane_state(
     return found
 
 
-def _counts(name: str, values: ArrayLike, n: int) -> NDArray[np.int64]:
+def spike_counts(name: str, values: ArrayLike, n: int) -> NDArray[np.int64]:
     """Spike counts as (trial, time, neuron)."""
     array = as_array(name, values)
     if array.dtype.kind not in "biuf":
@@ -470,7 +470,7 @@ def given_counts(spikes: Any, network: Network, dt: float) -> tuple[list[GivenSp
         n_steps = int(about["n_steps"])
         lists = [GivenSpikes.from_list(step[trial == k], neuron[trial == k], n_steps, network.n) for k in ids]
         return lists, ids, about["seed"]
-    counts = _counts("spikes", spikes, network.n)
+    counts = spike_counts("spikes", spikes, network.n)
     return [GivenSpikes.from_counts(x) for x in counts], np.arange(counts.shape[0], dtype=np.int64), None
 
 

@@ -16,6 +16,7 @@ const NEXT_SESSION = Ref(1)
 - `state`: the state between two steps, and mean rates where asked for.
 - `run`: a short run in one call: what `open`, `advance` by `steps` with `state` = true, and `close` do.
 - `distances`: between spike trains (see distances.jl).
+- `likelihood.open`, `.begin`, `.advance`, `.result`, `.evaluate`, `.errors`, `.rates`, `.design`: see likelihood_service.jl.
 - `close`: forgets the session; with `collect` = true its memory is given back at once.
 Every inconsistency is a `SpikeCoreError`; it ends that call and, in `advance`, that session, never another one.
 """
@@ -161,4 +162,4 @@ end
 
 const METHODS = Dict{String,Function}("info" => info, "echo" => echo, "open" => open_session, "run" => short_run,
                                       "advance" => advance_session, "state" => session_state, "close" => close_session,
-                                      "distances" => distances)
+                                      "distances" => distances, LIKELIHOOD_METHODS...)

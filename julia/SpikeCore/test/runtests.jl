@@ -5,7 +5,7 @@ using SpikeCore
 const S = SpikeCore
 
 const FILES = ["philox", "elementary", "emission", "expression", "formula", "equations", "connectivity", "kernels",
-               "stimulus", "simulate", "dual", "integrate", "membrane", "service", "discrete", "distances",
+               "stimulus", "simulate", "dual", "integrate", "membrane", "service", "discrete", "distances", "likelihood",
                "hygiene"]
 
 @testset "SpikeCore" begin

@@ -112,6 +112,12 @@ def cpu_target(version: tuple[int, int, int]) -> str:
     return "native"
 
 
+def blas_core(version: tuple[int, int, int]) -> str | None:
+    """OpenBLAS's name for the processor: that of an old Julia takes newer ones for one of 2004. None: it knows best."""
+    names = {"skylake-avx512": "SKYLAKEX", "haswell": "HASWELL", "sandybridge": "SANDYBRIDGE"}
+    return names.get(cpu_target(version))
+
+
 def depot(julia: Julia) -> Path:
     """A folder for Julia's compiled files: in the user's cache or, if that cannot be written, a temporary one."""
     stamp = hashlib.sha256(f"{spikecore()}|{julia.path}|{cpu_target(julia.version)}".encode()).hexdigest()[:12]

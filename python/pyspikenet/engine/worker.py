@@ -52,6 +52,9 @@ class WorkerProcess:
         depot = locate.depot(julia)
         environment = os.environ | {"JULIA_DEPOT_PATH": f"{depot}{os.pathsep}", "JULIA_LOAD_PATH": "@stdlib"}
         environment.pop("JULIA_NUM_THREADS", None)
+        core = locate.blas_core(julia.version)
+        if core is not None:
+            environment.setdefault("OPENBLAS_CORETYPE", core)
         self.requests, self.replies = SharedFile(), SharedFile()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         request_end, self._request_pipe = os.pipe()
