@@ -10,8 +10,8 @@ for model in ("BernoulliGLM", "PoissonGLM", "LIF")
 end
 precompile(merged_spikes, (Vector{Trial{Float64}},))
 precompile(state_arrays, (Setup{Float64,Float64},))
-for (name, method) in METHODS
-    haskey(LIKELIHOOD_METHODS, name) || precompile(method, (Dict{String,Any}, Dict{String,Any}))
+for method in (info, echo, open_session, short_run, advance_session, session_state, close_session)
+    precompile(method, (Dict{String,Any}, Dict{String,Any}))
 end
 precompile(Run, (Dict{String,Any}, Dict{String,Any}))
 precompile(serve, (Int, Int, String, String))

@@ -50,6 +50,9 @@ function with_quick_loops(@nospecialize(work), @nospecialize(args...))
     end
 end
 
+"A method of the service that contains such loops."
+with_loops(@nospecialize(method)) = (params, arrays) -> with_quick_loops(method, params, arrays)
+
 function info(params, arrays)
     return Dict{String,Any}("julia" => string(VERSION), "threads" => Threads.nthreads(), "pid" => getpid(),
                             "cpu" => unsafe_string(Base.JLOptions().cpu_target), "sessions" => length(SESSIONS)), NOTHING
@@ -162,4 +165,7 @@ end
 
 const METHODS = Dict{String,Function}("info" => info, "echo" => echo, "open" => open_session, "run" => short_run,
                                       "advance" => advance_session, "state" => session_state, "close" => close_session,
-                                      "distances" => distances, LIKELIHOOD_METHODS...)
+                                      "distances" => with_loops(distances))
+for (name, method) in LIKELIHOOD_METHODS
+    METHODS[name] = with_loops(method)
+end

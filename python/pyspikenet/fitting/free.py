@@ -54,12 +54,12 @@ class Free:
 
     def to_slots(self, value: Floats) -> list[Floats]:
         """The numbers of each slot."""
-        flat = np.atleast_1d(value)
+        flat = value.reshape(-1)
         return [np.ascontiguousarray(slot.sign * flat[slot.chosen]) for slot in self.slots]
 
     def from_slots(self, numbers: list[Floats]) -> Floats:
         """The parameter's value from those of its slots."""
-        flat = np.array(np.atleast_1d(self.value))
+        flat = self.value.reshape(-1).copy()
         for slot, own in zip(self.slots, numbers, strict=True):
             flat[slot.chosen] = slot.sign * own
         return flat.reshape(self.value.shape)
