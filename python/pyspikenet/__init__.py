@@ -43,13 +43,12 @@ if TYPE_CHECKING:
         van_rossum_distance,
         victor_purpura_distance,
     )
-    from .fit.basis import RaisedCosine
-    from .fit.cascade import log_likelihood
-    from .fit.glm import GLM
-    from .fit.likelihood import fit_glm
-    from .fit.penalty import L1, L2, GroupLasso
+    from .fitting.basis import RaisedCosine
+    from .fitting.cascade import log_likelihood
     from .fitting.fit import fit
+    from .fitting.glm import GLM
     from .fitting.gradient import gradient
+    from .fitting.likelihood import fit_glm
     from .fitting.losses import (
         Adaptive,
         CrossEntropy,
@@ -60,6 +59,7 @@ if TYPE_CHECKING:
         VanRossum,
         VoltageLoss,
     )
+    from .fitting.penalty import L1, L2, GroupLasso
     from .fitting.surrogates import (
         ArctanSurrogate,
         CircSurrogate,
@@ -243,13 +243,13 @@ _LATER = {
         ],
         "distances",
     ),
-    "GLM": "fit.glm",
-    "GroupLasso": "fit.penalty",
-    "L1": "fit.penalty",
-    "L2": "fit.penalty",
-    "RaisedCosine": "fit.basis",
-    "fit_glm": "fit.likelihood",
-    "log_likelihood": "fit.cascade",
+    "GLM": "fitting.glm",
+    "GroupLasso": "fitting.penalty",
+    "L1": "fitting.penalty",
+    "L2": "fitting.penalty",
+    "RaisedCosine": "fitting.basis",
+    "fit_glm": "fitting.likelihood",
+    "log_likelihood": "fitting.cascade",
     **dict.fromkeys(
         [
             "GIF",

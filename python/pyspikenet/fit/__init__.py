@@ -1,1 +1,0 @@
-"""Fitting of models to spike data."""
