@@ -149,6 +149,12 @@ def _fitted(spikes: Data, run: Run) -> Data:
     return pointer, step, neuron
 
 
+def _bytes(question: Question) -> float:
+    """About what a session keeps: its arrays, and of each neuron and step the state and as much again."""
+    run, given = question.run, sum(x.nbytes for x in question.arrays.values())
+    return given + min(16.0 * 8 * run.network.n * run.trials.size * run.n_steps, TAPE_BYTES)
+
+
 class Problem:
     """An open session of SpikeCore. Use as a context manager."""
 
@@ -157,6 +163,7 @@ class Problem:
         self._engine = get_engine()
         self._pid = os.getpid()
         self.interrupt: Interrupt | None = None  # where a Ctrl-C is noted while a fit goes on
+        self._big = _bytes(question) > 1 << 26
         answer, _ = self._engine.submit("open_gradient", question.params, question.arrays).result()
         self._id: int = answer["session"]
 
@@ -167,7 +174,7 @@ class Problem:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._pid == os.getpid():
-            self._engine.submit("close", {"session": self._id, "collect": True})
+            self._engine.submit("close", {"session": self._id, "collect": self._big})
 
     def _call(self, method: str, params: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Any:
         future = self._engine.submit(method, {"session": self._id, **params}, arrays)
