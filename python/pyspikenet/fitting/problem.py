@@ -1,5 +1,6 @@
 """A run that is differentiated, as SpikeCore knows it: opened once, evaluated as often as needed."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ def ask(
         raise TypeError(f"surrogate must be a surrogate such as SuperSpike(), got {shown(surrogate)}")
     spikes: Data | None = None
     if data is not None:
-        spikes, data_trials, data_duration = data_spikes(data, network, dt, duration, model)
+        dt = _step(data, dt, model)
+        spikes, data_trials, data_duration = data_spikes(data, network, dt)
         duration = data_duration if duration is None else duration
         if trials is None:
             trials = data_trials
@@ -115,16 +117,20 @@ def ask(
     return Question(run, pieces, free, losses, params, arrays)
 
 
-def data_spikes(
-    data: Any, network: Any, dt: float | None, duration: float | None, model: Any
-) -> tuple[Data, NDArray[np.int64], float]:
-    """Spikes of the data as (pointer by trial, step, neuron), the numbers of the trials, and the duration [ms]."""
-    step = model.default_dt if dt is None else dt
-    if hasattr(data, "data_vars"):
-        from ..dataset import provenance
+def _step(data: Any, dt: float | None, model: Any) -> float:
+    """The step of the run [ms]: that of a dataset, or as asked for, or that of the model."""
+    if not hasattr(data, "data_vars"):
+        return float(model.default_dt if dt is None else dt)
+    from ..dataset import provenance
 
-        about = provenance(data, "data")
-        step = float(about["dt"]) if dt is None else dt
+    own = float(provenance(data, "data")["dt"])
+    if dt is not None and not math.isclose(dt, own, rel_tol=1e-9):
+        raise ValueError(f"dt must be that of the data, {own} ms, got {dt} ms")
+    return own
+
+
+def data_spikes(data: Any, network: Any, step: float) -> tuple[Data, NDArray[np.int64], float]:
+    """Spikes of the data as (pointer by trial, step, neuron), the numbers of the trials, and the duration [ms]."""
     lists, ids, _ = given_counts(data, network, step)
     n_steps = lists[0].n_steps
     steps = [np.repeat(np.repeat(np.arange(x.n_steps), np.diff(x.pointer)), x.count).astype(np.int64) for x in lists]
