@@ -145,13 +145,15 @@ pull!(loss::TargetRateLoss{T}, lanes::Lanes{T}, state::LossState{T}, start, firs
 
 """
 Sum over neurons of 2 dt / tau times the sum over steps of (f - g)^2, where f is the train of spikes and g that of the data,
-both filtered: by exp(-t / tau) for each spike, or for the most recent one only (`recent`). One spike more costs 1.
+both filtered: by exp(-t / tau) for each spike, or for the most recent one only (`recent`). One spike more costs 1. `root`: of
+nothing (0), of the sum of each neuron (1), or of that of all neurons of a trial (2).
 """
 struct VanRossumLoss{T} <: Loss{T}
     target::TargetSpikes{T}
     decay::T
     unit::T                     # 2 dt / tau
     recent::Bool
+    root::Int
 end
 
 loss_state(loss::VanRossumLoss{T}, lanes::Lanes{T}, steps::Int) where {T} =
@@ -195,7 +197,25 @@ end
 function settle!(loss::VanRossumLoss{T}, lanes::Vector{Lanes{T}}, states::Vector{LossState{T}}) where {T}
     foreach(state -> fill!(state.back, 0), states)
     weight = loss.target.weight
-    return sum_of_lanes((state, l, i) -> Float64(loss.unit * lane_weight(weight, i) * state.carry[1][l]), lanes, states)
+    loss.root == 2 && return sum(((x, state),) -> sum(sqrt, squares_of_trials(loss, x, state)), zip(lanes, states))
+    value(x) = loss.root == 1 ? sqrt(loss.unit * x) : loss.unit * x
+    return sum_of_lanes((state, l, i) -> Float64(lane_weight(weight, i) * value(state.carry[1][l])), lanes, states)
+end
+
+"The squared distance of each trial."
+squares_of_trials(loss::VanRossumLoss{T}, lanes::Lanes{T}, state::LossState{T}) where {T} =
+    Float64[loss.unit * sum(i -> lane_weight(loss.target.weight, i) * state.carry[1][(b-1)*lanes.n+i], 1:lanes.n)
+            for b in 1:length(lanes.trials)]
+
+"The derivative of the roots in the loss, by what they are taken of; where that is 0, so is its derivative by the spikes."
+function scale_by_roots!(weights::Vector{T}, loss::VanRossumLoss{T}, lanes::Lanes{T}, state::LossState{T}) where {T}
+    loss.root == 0 && return weights
+    of_trials = loss.root == 2 ? squares_of_trials(loss, lanes, state) : Float64[]
+    for l in 1:occupied(lanes)
+        square = loss.root == 2 ? T(of_trials[(l-1)÷lanes.n+1]) : loss.unit * state.carry[1][l]
+        weights[l] *= square > 0 ? 1 / (2sqrt(square)) : zero(T)
+    end
+    return weights
 end
 
 function pull!(loss::VanRossumLoss{T}, lanes::Lanes{T}, state::LossState{T}, start::Vector{Vector{T}}, first::Int, m::Int,
@@ -212,7 +232,7 @@ function pull!(loss::VanRossumLoss{T}, lanes::Lanes{T}, state::LossState{T}, sta
             filter_step!(carry[1], carry[2], lanes.seen, state.scratch, at, loss.decay, mask)
         end
     end
-    weights = lane_weights(loss.target.weight, lanes, 2 * loss.unit * scale)
+    weights = scale_by_roots!(lane_weights(loss.target.weight, lanes, 2 * loss.unit * scale), loss, lanes, state)
     for j in m:-1:1
         at, back, d, into = (j - 1) * lanes.size, state.back, state.scratch, lanes.loss_spikes
         if loss.recent
@@ -423,7 +443,7 @@ function build_loss(::Type{T}, d::Dict{String,Any}, arrays, n::Int, steps::Int, 
     kind == "target_rate" && return TargetRateLoss{T}(T.(vec(array("goal"))), seconds(), mask())
     if kind == "van_rossum"
         tau = Float64(required(d, "tau", Real))
-        return VanRossumLoss{T}(target(), exp(-dt / tau), 2dt / tau, required(d, "recent", Bool))
+        return VanRossumLoss{T}(target(), exp(-dt / tau), 2dt / tau, required(d, "recent", Bool), required(d, "root", Int))
     end
     kind == "variable" && return VariableLoss{T}(variable(), cube("data"), weight(), mask())
     if kind == "cross_entropy"

@@ -51,6 +51,7 @@ def fit(
     dale: bool = False,
     epochs: int = 100,
     batch_size: int | None = None,
+    trials_per_epoch: int | None = None,
     shuffle: bool = False,
     fresh_noise: bool = False,
     patience: int | None = None,
@@ -75,8 +76,9 @@ def fit(
     Parameters
     ----------
     model, network, stimulus, dt, trials, initial_state, dtype, threads, progress
-        As in :func:`simulate`. The fit begins from their values. A parameter that the model has as one number stays one
-        number for all neurons; one that it has per neuron is fitted per neuron.
+        As in :func:`simulate`; `trials` and `dt` by default those of the data. The fit begins from their values. A
+        parameter that the model has as one number stays one number for all neurons; one that it has per neuron is
+        fitted per neuron.
     data, duration, surrogate, mode, stochastic, detach_reset
         As in :func:`gradient`.
     free : str or sequence of str
@@ -99,11 +101,14 @@ def fit(
         Dale's law: weights keep the sign that they begin with (those at zero the sign of most of their presynaptic
         neuron's). Synapses whose receptor follows from their sign always do.
     epochs : int, default 100
-        How often all trials are gone through.
+        How often all trials are gone through, or `trials_per_epoch` of them.
     batch_size : int, optional
-        Trials per step of the optimiser; default all.
+        Trials per step of the optimiser; default all of an epoch.
+    trials_per_epoch : int, optional
+        Trials of an epoch; the next one goes on with those that follow, and from the first again behind the last.
+        Default all.
     shuffle : bool, default False
-        Whether the order of the trials changes from epoch to epoch.
+        Whether the trials are gone through in a new order each time.
     fresh_noise : bool, default False
         Whether each epoch draws random numbers anew; else the loss is a function of the parameters alone.
     patience : int, optional
@@ -162,17 +167,22 @@ def fit(
         stochastic=stochastic, detach_reset=detach_reset,
     )  # fmt: skip
     n_trials = question.run.trials.size
-    size = n_trials if batch_size is None else min(whole_number("batch_size", batch_size, 1), n_trials)
+    per_epoch = n_trials if trials_per_epoch is None else whole_number("trials_per_epoch", trials_per_epoch, 1)
+    if per_epoch > n_trials:
+        raise ValueError(f"trials_per_epoch must be at most the number of trials ({n_trials}), got {per_epoch}")
+    size = per_epoch if batch_size is None else min(whole_number("batch_size", batch_size, 1), per_epoch)
     if method == "lbfgs" and (size < n_trials or fresh_noise):
-        raise ValueError("method 'lbfgs' needs all trials and the same noise at once: no batch_size, no fresh_noise")
+        raise ValueError(
+            "method 'lbfgs' needs all trials and the same noise at once: no batch_size, trials_per_epoch or fresh_noise"
+        )
     rates = _learning_rates(learning_rate, question.free)
     plan = _Plan(
-        question, method, chosen, rates, n_epochs, size, flag("shuffle", shuffle), flag("fresh_noise", fresh_noise),
-        waits, budget, seed,
+        question, method, chosen, rates, n_epochs, size, per_epoch, flag("shuffle", shuffle),
+        flag("fresh_noise", fresh_noise), waits, budget, seed,
     )  # fmt: skip
     asked = {
         "params": question.params, "method": method, "settings": chosen, "rates": rates, "batch": size,
-        "shuffle": plan.shuffle, "fresh_noise": plan.fresh_noise, "epochs": n_epochs,
+        "trials_per_epoch": per_epoch, "shuffle": plan.shuffle, "fresh_noise": plan.fresh_noise, "epochs": n_epochs,
         "losses": question.losses.to_dict(),
         "bounds": {name: [repr(a), repr(b)] for name, (a, b) in (bounds or {}).items()}, "dale": bool(dale),
     }  # fmt: skip
@@ -207,18 +217,20 @@ class _Plan:
 
     def __init__(
         self, question: Question, method: str, settings: dict[str, float], rates: list[float], epochs: int, batch: int,
-        shuffle: bool, fresh_noise: bool, patience: int | None, budget: float | None, seed: int,
+        per_epoch: int, shuffle: bool, fresh_noise: bool, patience: int | None, budget: float | None, seed: int,
     ) -> None:  # fmt: skip
         self.question, self.method, self.rates, self.epochs, self.batch = question, method, rates, epochs, batch
         self.settings: dict[str, Any] = {"method": method, **settings}
-        self.shuffle, self.fresh_noise = shuffle, fresh_noise
+        self.per_epoch, self.shuffle, self.fresh_noise = per_epoch, shuffle, fresh_noise
         self.patience, self.budget, self.seed = patience, budget, seed
 
     def batches(self, epoch: int) -> list[list[int]]:
         """The trials of each step of an epoch."""
-        trials = np.arange(self.question.run.trials.size)
+        n, first = self.question.run.trials.size, epoch * self.per_epoch
+        rounds, trials = divmod(np.arange(first, first + self.per_epoch), n)
         if self.shuffle:
-            trials = np.random.default_rng([self.seed, epoch]).permutation(trials)
+            orders = {k: np.random.default_rng([self.seed, k]).permutation(n) for k in np.unique(rounds).tolist()}
+            trials = np.array([orders[k][j] for k, j in zip(rounds.tolist(), trials.tolist(), strict=True)])
         return [trials[k : k + self.batch].tolist() for k in range(0, trials.size, self.batch)]
 
     def coefficients(self, epoch: int) -> list[float]:

@@ -71,7 +71,7 @@ def gradient(
     loss : Loss or sum of losses
         What is differentiated, such as ``VanRossum(tau=20)`` or ``0.9 * RateLoss() + 0.1 * VanRossum(tau=20)``.
     model, network, stimulus, dt, trials, seed, initial_state, dtype, threads
-        As in :func:`simulate`; `trials` by default those of the data.
+        As in :func:`simulate`; `trials` and `dt` by default those of the data.
     wrt : str or sequence of str
         Parameters of the model by name (``"tau_m"``; one number for all neurons or one per neuron, as the model has
         it), of receptors (``"receptors.exc.tau"``), ``"weight"``, ``"initial_state.v"`` (or another variable), or of

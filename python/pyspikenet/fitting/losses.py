@@ -188,27 +188,36 @@ class SpikeCountLoss(Loss):
         return {"kind": "count"}, {}
 
 
+REDUCTIONS = ("squared", "distance", "norm")
+
+
 @parameterised
 class VanRossum(Loss):
-    r"""Squared van Rossum distance: :math:`\sum_i \frac{2}{\tau} \int (f_i - g_i)^2\,dt`.
+    r"""Squared van Rossum distance: :math:`\sum_i d_i^2` with :math:`d_i^2 = \frac{2}{\tau} \int (f_i - g_i)^2\,dt`.
 
     f and g are the trains of run and data, filtered by :math:`e^{-t / \tau}` for each spike (``kernel="sum"``, van
     Rossum 2001, doi 10.1162/089976601300014321) or for the most recent spike only (``"recent"``). One spike more
-    costs 1, but
-    for what of its trace falls behind the end of the run.
+    costs 1, but for what of its trace falls behind the end of the run. Not squared: ``reduction="distance"`` is
+    :math:`\sum_i d_i`, ``"norm"`` is :math:`(\sum_i d_i^2)^{1/2}`.
     """
 
     tau: float = quantity(default=10.0, unit="ms", description="time constant of the filter", range="positive")
     kernel: str = option(default="sum", kind='{"sum", "recent"}', description="which spikes the filter sees")
+    reduction: str = option(
+        default="squared", kind='{"squared", "distance", "norm"}', description="what is summed over neurons"
+    )
     neuron_weights: Any = _weights()
     mask: Any = _mask()
 
     def _validate(self) -> None:
         if self.kernel not in ("sum", "recent"):
             raise ValueError(f"kernel must be 'sum' or 'recent', got {shown(self.kernel)}")
+        if self.reduction not in REDUCTIONS:
+            raise ValueError(f"reduction must be 'squared', 'distance' or 'norm', got {shown(self.reduction)}")
 
     def _describe(self, setting: Setting) -> Wire:
-        return {"kind": "van_rossum", "tau": self.tau, "recent": self.kernel == "recent"}, {}
+        root = REDUCTIONS.index(self.reduction)
+        return {"kind": "van_rossum", "tau": self.tau, "recent": self.kernel == "recent", "root": root}, {}
 
 
 @parameterised

@@ -1,5 +1,6 @@
 """A run that is differentiated, as SpikeCore knows it: opened once, evaluated as often as needed."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ def ask(
         raise TypeError(f"surrogate must be a surrogate such as SuperSpike(), got {shown(surrogate)}")
     spikes: Data | None = None
     if data is not None:
-        spikes, data_trials, data_duration = data_spikes(data, network, dt, duration, model)
+        dt = _step(data, dt, model)
+        spikes, data_trials, data_duration = data_spikes(data, network, dt)
         duration = data_duration if duration is None else duration
         if trials is None:
             trials = data_trials
@@ -115,16 +117,20 @@ def ask(
     return Question(run, pieces, free, losses, params, arrays)
 
 
-def data_spikes(
-    data: Any, network: Any, dt: float | None, duration: float | None, model: Any
-) -> tuple[Data, NDArray[np.int64], float]:
-    """Spikes of the data as (pointer by trial, step, neuron), the numbers of the trials, and the duration [ms]."""
-    step = model.default_dt if dt is None else dt
-    if hasattr(data, "data_vars"):
-        from ..dataset import provenance
+def _step(data: Any, dt: float | None, model: Any) -> float:
+    """The step of the run [ms]: that of a dataset, or as asked for, or that of the model."""
+    if not hasattr(data, "data_vars"):
+        return float(model.default_dt if dt is None else dt)
+    from ..dataset import provenance
 
-        about = provenance(data, "data")
-        step = float(about["dt"]) if dt is None else dt
+    own = float(provenance(data, "data")["dt"])
+    if dt is not None and not math.isclose(dt, own, rel_tol=1e-9):
+        raise ValueError(f"dt must be that of the data, {own} ms, got {dt} ms")
+    return own
+
+
+def data_spikes(data: Any, network: Any, step: float) -> tuple[Data, NDArray[np.int64], float]:
+    """Spikes of the data as (pointer by trial, step, neuron), the numbers of the trials, and the duration [ms]."""
     lists, ids, _ = given_counts(data, network, step)
     n_steps = lists[0].n_steps
     steps = [np.repeat(np.repeat(np.arange(x.n_steps), np.diff(x.pointer)), x.count).astype(np.int64) for x in lists]
@@ -149,6 +155,12 @@ def _fitted(spikes: Data, run: Run) -> Data:
     return pointer, step, neuron
 
 
+def _bytes(question: Question) -> float:
+    """About what a session keeps: its arrays, and of each neuron and step the state and as much again."""
+    run, given = question.run, sum(x.nbytes for x in question.arrays.values())
+    return given + min(16.0 * 8 * run.network.n * run.trials.size * run.n_steps, TAPE_BYTES)
+
+
 class Problem:
     """An open session of SpikeCore. Use as a context manager."""
 
@@ -157,6 +169,7 @@ class Problem:
         self._engine = get_engine()
         self._pid = os.getpid()
         self.interrupt: Interrupt | None = None  # where a Ctrl-C is noted while a fit goes on
+        self._big = _bytes(question) > 1 << 26
         answer, _ = self._engine.submit("open_gradient", question.params, question.arrays).result()
         self._id: int = answer["session"]
 
@@ -167,7 +180,7 @@ class Problem:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._pid == os.getpid():
-            self._engine.submit("close", {"session": self._id, "collect": True})
+            self._engine.submit("close", {"session": self._id, "collect": self._big})
 
     def _call(self, method: str, params: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Any:
         future = self._engine.submit(method, {"session": self._id, **params}, arrays)
