@@ -29,7 +29,7 @@ Moves `x` against its gradient `g`, and back to its bounds. sgd: m <- momentum m
 """
 function move!(x::Vector{Float64}, g::Vector{Float64}, m::Vector{Float64}, v::Vector{Float64}, low::Vector{Float64},
                high::Vector{Float64}, method::String, settings::Dict{String,Any}, rate::Float64, step::Int)
-    of(name) = Float64(settings[name])
+    of(name) = Float64(settings[name])::Float64     # or the loops below would box every number
     if method == "sgd"
         momentum = of("momentum")
         for i in 1:length(x)
