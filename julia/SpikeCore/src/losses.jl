@@ -376,6 +376,15 @@ function settle!(loss::CrossEntropyLoss{T}, lanes::Vector{Lanes{T}}, states::Vec
     return total
 end
 
+"In how many of the trials z is largest at their label; of several largest the first one counts."
+function n_right(loss::CrossEntropyLoss{T}, lanes::Vector{Lanes{T}}, states::Vector{LossState{T}}) where {T}
+    right = 0
+    for (x, state) in zip(lanes, states), (b, column) in enumerate(x.trials)
+        right += argmax(view(state.carry[1], (b - 1) * x.n .+ loss.readout)) == loss.labels[column]
+    end
+    return right
+end
+
 function pull!(loss::CrossEntropyLoss{T}, lanes::Lanes{T}, state::LossState{T}, start, first::Int, m::Int, scale::T) where {T}
     into = loss.variable == 0 ? lanes.loss_spikes : lanes.loss_states[loss.variable]
     top_step = state.carry[3]

@@ -29,7 +29,7 @@ Moves `x` against its gradient `g`, and back to its bounds. sgd: m <- momentum m
 """
 function move!(x::Vector{Float64}, g::Vector{Float64}, m::Vector{Float64}, v::Vector{Float64}, low::Vector{Float64},
                high::Vector{Float64}, method::String, settings::Dict{String,Any}, rate::Float64, step::Int)
-    of(name) = Float64(settings[name])
+    of(name) = Float64(settings[name])::Float64     # or the loops below would box every number
     if method == "sgd"
         momentum = of("momentum")
         for i in 1:length(x)
@@ -101,9 +101,17 @@ end
 chosen_trials(params) = 1 .+ convert(Vector{Int}, required(params, "trials", Vector))
 chosen_coefficients(params) = convert(Vector{Float64}, required(params, "coefficients", Vector))
 
+"The part of the trials just evaluated that are classified as their label says; empty where no loss has labels."
+function accuracy(problem)
+    k = findfirst(loss -> loss isa CrossEntropyLoss, problem.losses)
+    k === nothing && return Float64[]
+    return Float64[n_right(problem.losses[k], problem.groups, problem.states[k]) / sum(x -> length(x.trials), problem.groups)]
+end
+
 function outcome(problem, found, gradients::Bool)
     loss, values, of_free, counts = found
-    result = Dict{String,Any}("loss" => loss, "losses" => values, "norms" => Float64[sqrt(sum(abs2, g)) for g in of_free])
+    result = Dict{String,Any}("loss" => loss, "losses" => values, "norms" => Float64[sqrt(sum(abs2, g)) for g in of_free],
+                              "accuracy" => accuracy(problem))
     arrays = Dict{String,Any}("counts" => counts)
     if gradients
         for (k, g) in enumerate(of_free)

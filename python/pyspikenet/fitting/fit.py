@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from .bounds import bounds_of
 from .checkpoint import Checkpoint, fingerprint
 from .free import Free, with_values
 from .losses import Loss, WeightedLosses
+from .predict import Progress
 from .problem import Outcome, Problem, Question, ask
 from .result import Fit, History
 from .surrogates import Surrogate
@@ -69,6 +70,7 @@ def fit(
     detach_reset: bool = False,
     checkpoint: "str | os.PathLike[str] | None" = None,
     resume: "bool | str | os.PathLike[str]" = False,
+    callback: Callable[[Progress], bool | None] | None = None,
     progress: bool | None = None,
 ) -> Fit:
     """Fits parameters, weights, initial state and stimuli of a network to data by gradient descent.
@@ -122,6 +124,9 @@ def fit(
     resume : bool or path, default False
         True: go on from `checkpoint`, if that exists; a path: from that file. The result is the same to the bit as that
         of a run without a break.
+    callback : callable, optional
+        Called after each epoch with a :class:`Progress`: epoch, loss and accuracy, the model as it is now, and what it
+        predicts, for a test with other data. The fit ends where it returns True.
 
     Returns
     -------
@@ -161,6 +166,8 @@ def fit(
     waits = None if patience is None else whole_number("patience", patience, 1)
     budget = None if time_budget is None else number("time_budget", time_budget, "positive")
     check_progress(progress)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, got {shown(callback)}")
     question = ask(
         loss, model, network, stimulus, data, free, duration=duration, dt=dt, trials=trials, seed=seed,
         initial_state=initial_state, dtype=dtype, threads=threads, surrogate=surrogate, mode=mode,
@@ -178,7 +185,7 @@ def fit(
     rates = _learning_rates(learning_rate, question.free)
     plan = _Plan(
         question, method, chosen, rates, n_epochs, size, per_epoch, flag("shuffle", shuffle),
-        flag("fresh_noise", fresh_noise), waits, budget, seed,
+        flag("fresh_noise", fresh_noise), waits, budget, seed, callback,
     )  # fmt: skip
     asked = {
         "params": question.params, "method": method, "settings": chosen, "rates": rates, "batch": size,
@@ -218,11 +225,13 @@ class _Plan:
     def __init__(
         self, question: Question, method: str, settings: dict[str, float], rates: list[float], epochs: int, batch: int,
         per_epoch: int, shuffle: bool, fresh_noise: bool, patience: int | None, budget: float | None, seed: int,
+        callback: Callable[[Progress], bool | None] | None,
     ) -> None:  # fmt: skip
         self.question, self.method, self.rates, self.epochs, self.batch = question, method, rates, epochs, batch
         self.settings: dict[str, Any] = {"method": method, **settings}
         self.per_epoch, self.shuffle, self.fresh_noise = per_epoch, shuffle, fresh_noise
         self.patience, self.budget, self.seed = patience, budget, seed
+        self.callback = callback
 
     def batches(self, epoch: int) -> list[list[int]]:
         """The trials of each step of an epoch."""
@@ -292,11 +301,14 @@ class _Search:
         self.epoch += 1
         if loss < self.best[0]:
             self.best, self.best_epoch = (loss, values), self.epoch
-        bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
+        accuracy = self.history.accuracy(self.epoch - 1)
+        right = "" if math.isnan(accuracy) else f", accuracy {accuracy:.3f}"
+        bar.set_postfix_str(f"loss {loss:.4g}{right}", refresh=False)
         bar.update(1)
 
     def _is_over(self, began: float) -> bool:
         plan = self.plan
+        told = plan.callback is not None and plan.callback(self._progress())
         interrupt = self.problem.interrupt
         if interrupt is not None and interrupt.requested:
             self.stopped = "interrupted"
@@ -304,7 +316,15 @@ class _Search:
             self.stopped = "patience"
         elif plan.budget is not None and time.monotonic() - began > plan.budget:
             self.stopped = "time"
+        elif told:
+            self.stopped = "callback"
         return self.stopped != "epochs"
+
+    def _progress(self) -> Progress:
+        names = [free.name for free in self.plan.question.free]
+        loss, accuracy = self.history.loss(self.epoch - 1), self.history.accuracy(self.epoch - 1)
+        values = dict(zip(names, self.last, strict=True))
+        return Progress(self.epoch, loss, accuracy, values, self.plan.question)
 
     def _judge_last(self) -> None:
         """The values after the last step have not been judged yet."""

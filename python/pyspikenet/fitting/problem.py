@@ -27,13 +27,14 @@ Data = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Loss, its terms, norms of the gradient by parameter, mean spike counts of neurons, and gradients if asked for."""
+    """Loss, its terms, norms of the gradient by parameter, mean counts of neurons, gradients if asked for, accuracy."""
 
     loss: float
     losses: list[float]
     norms: list[float]
     counts: Floats
     gradients: list[Floats]
+    accuracy: float  # NaN where there are no classes
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,7 @@ class Problem:
             self._norms([float(x) for x in answer["norms"]]) if answer["norms"] else [],
             np.array(arrays["counts"]) / trials,
             self._gradients(arrays) if with_gradient else [],
+            float(answer["accuracy"][0]) if answer["accuracy"] else math.nan,
         )
 
     def _gradients(self, arrays: dict[str, NDArray[Any]]) -> list[Floats]:

@@ -1,5 +1,6 @@
 """What a fit returns: models, history, predictions and plots."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from ..models.base import Model
 from ..network import Network
 from .free import Pieces
+from .predict import classified, cross_entropy, predicted
 from .problem import Outcome, Question
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class History:
             "gradient_norm": np.full((epochs, len(free)), np.nan),
             "rate": np.full((epochs, n), np.nan),
         }
+        if cross_entropy(question) is not None:
+            self._arrays["accuracy"] = np.full(epochs, np.nan)
         for k, f in enumerate(free):
             if f.value.size * epochs <= MOST_NUMBERS:
                 self._arrays[f"value.{k}"] = np.full((epochs, *f.value.shape), np.nan)
@@ -41,6 +45,8 @@ class History:
         loss = float(shares @ [x.loss for _, x in outcomes])
         self._arrays["loss"][epoch] = loss
         self._arrays["terms"][epoch] = shares @ np.array([x.losses for _, x in outcomes])
+        if "accuracy" in self._arrays:
+            self._arrays["accuracy"][epoch] = shares @ [x.accuracy for _, x in outcomes]
         norms = [x.norms for _, x in outcomes if x.norms]
         if norms:
             self._arrays["gradient_norm"][epoch] = np.mean(norms, axis=0)
@@ -53,6 +59,14 @@ class History:
     def arrays(self, epochs: int) -> dict[str, NDArray[Any]]:
         """What was collected in the first `epochs`."""
         return {name: x[:epochs] for name, x in self._arrays.items()}
+
+    def loss(self, epoch: int) -> float:
+        """The loss of an epoch."""
+        return float(self._arrays["loss"][epoch])
+
+    def accuracy(self, epoch: int) -> float:
+        """The accuracy of an epoch; NaN where there are no classes."""
+        return float(self._arrays["accuracy"][epoch]) if "accuracy" in self._arrays else math.nan
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         for name, x in arrays.items():
@@ -67,6 +81,9 @@ class History:
             "gradient_norm": (("epoch", "parameter"), found["gradient_norm"], {"long_name": "norm of the gradient"}),
             "rate": (("epoch", "neuron"), found["rate"], {"units": "Hz", "long_name": "mean rate"}),
         }
+        if "accuracy" in found:
+            text = "part of the trials that are classified right, each before the step of its batch"
+            variables["accuracy"] = ("epoch", found["accuracy"], {"long_name": text})
         for k, free in enumerate(self.question.free):
             if f"value.{k}" not in found:
                 continue
@@ -104,9 +121,11 @@ class Fit:
     last : Pieces
         ``model``, ``network``, ``stimulus`` and ``initial`` after the last step.
     history : xarray.Dataset
-        ``loss``, ``terms``, ``gradient_norm``, ``rate`` and each free parameter along ``epoch``.
+        ``loss``, ``terms``, ``gradient_norm``, ``rate``, with a :class:`CrossEntropy` ``accuracy``, and each free
+        parameter along ``epoch``.
     stopped : str
-        What ended the fit: ``"epochs"``, ``"patience"``, ``"time"``, ``"converged"`` or ``"interrupted"``.
+        What ended the fit: ``"epochs"``, ``"patience"``, ``"time"``, ``"callback"``, ``"converged"`` or
+        ``"interrupted"``.
     epochs : int
         How many epochs were done.
     """
@@ -135,19 +154,21 @@ class Fit:
             Arguments of :func:`simulate` that are to differ, such as ``duration``, ``stimulus``, ``trials``, ``seed``
             or ``record``.
         """
-        from ..simulate import simulate
+        return predicted(self.question, self._pieces, changes)
 
-        run = self.question.run
-        arguments: dict[str, Any] = {
-            "duration": run.n_steps * run.dt,
-            "dt": run.dt,
-            "stimulus": self.stimulus,
-            "trials": run.trials,
-            "seed": run.seed,
-            "initial_state": self.initial_state or None,
-            "dtype": run.dtype,
-        }
-        return simulate(self.model, self.network, **(arguments | changes))
+    def classes(self, **changes: Any) -> xarray.DataArray:
+        """Class of each trial by the best model: where z of the :class:`CrossEntropy` is largest.
+
+        Parameters
+        ----------
+        **changes
+            Arguments of :func:`simulate` that are to differ, such as ``stimulus`` and ``trials`` of a test.
+        """
+        return classified(self.question, self._pieces, changes)
+
+    @property
+    def _pieces(self) -> Pieces:
+        return Pieces(self.model, self.network, self.stimulus, self.initial_state)
 
     def plot_loss(self, ax: "Axes | None" = None) -> "Axes":
         """The loss and its terms along the epochs.
