@@ -65,18 +65,23 @@ def test_a_target_for_every_neuron():
     assert np.median(np.abs(rates / target - 1)) < 0.15
 
 
-def test_the_gradient_is_that_of_the_expected_rate(dale):
-    """Against the derivative written down: d rate / d theta = -mean p (1 - p / dt) for given spikes."""
-    from pyspikenet.run import GivenSpikes
-    from pyspikenet.tune import _gradient, _simulated, _State
-
-    state = _State(psn.BernoulliGLM(), None)
-    run, spikes, _ = _simulated(state, dale, 500.0, None, 2, 5, 0.0, None)
-    assert isinstance(spikes[0], GivenSpikes)
-    gradient = _gradient(state, "theta", 5.0, run, spikes, dale, 1.0, False)
-    ds = psn.simulate(psn.BernoulliGLM(), dale, duration=500.0, trials=2, seed=5, record="rate")
+def test_the_gradient_is_that_of_the_expected_rate():
+    """Against the derivative written down, without synapses: d rate / d theta = -mean p (1 - p / dt)."""
+    lonely = psn.Network.from_edges(pre=[0], post=[1], weight=[0.0], n=50)
+    model = psn.BernoulliGLM(abs_ref_strength=0.0, rel_ref_strength=0.0)
+    found = psn.gradient(psn.TargetRate(rate=1.0), model, lonely, wrt="theta", duration=500.0, trials=2, seed=5)
+    ds = psn.simulate(model, lonely, duration=500.0, trials=2, seed=5, record="rate")
     p = ds.rate.values / 1000
-    assert gradient == pytest.approx(-np.mean(1000 * p * (1 - p)), rel=1e-5)
+    by_rate = 2 * (ds.sizes["spike"] / 50 / 2 / 0.5 - 1.0)
+    assert found.gradient["theta"] == pytest.approx(by_rate * -np.mean(1000 * p * (1 - p)), rel=1e-9)
+
+
+def test_equilibration_comes_before_what_is_compared(dale):
+    stimulus = psn.ConstantStimulus(strength=1.0)
+    runs = {"stimulus": stimulus, "duration": 300.0, "epochs": 1, "seed": 0, "target": 10.0}
+    at_once, later = (psn.tune(psn.BernoulliGLM(), dale, equilibration=x, **runs) for x in (0.0, 200.0))
+    assert at_once.history.rate[0] != later.history.rate[0]
+    assert later.history.loss[0] == pytest.approx((later.history.rate[0] - 10.0) ** 2)
 
 
 def test_same_seed_same_tuning(dale):

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .fitting.free import WHOLE_STEPS
 from .models.base import Model
 from .models.membrane import MembraneModel
 from .network import Network
 from .parameters import as_array, number, numbers, seed_number, shown, whole_number
-from .run import GivenSpikes, Run, check_pieces, prepare
-from .simulate import check_progress, progress_bar
+from .run import check_pieces
+from .simulate import check_progress
 from .stimulus import Stimulus, StimulusSum, stimulus_parts
 
 if TYPE_CHECKING:
@@ -63,10 +64,9 @@ def tune(
 ) -> Tuning:
     """Tunes parameters until the network fires at a target rate.
 
-    Every epoch simulates the network, compares rates, and moves the parameters by a step of Adam (Kingma & Ba 2015,
-    with its usual constants 0.9, 0.999, 1e-8). The gradient of the squared difference is that of the expected rate
-    under the spikes that were drawn: differences of :func:`drive` with each parameter moved up and down, so that any
-    continuous parameter can be tuned. The effect of changed spikes on later ones is not part of it.
+    This is :func:`fit` with the loss :class:`TargetRate` and new random numbers in every epoch: each simulates the
+    network, compares rates, and moves the parameters by a step of Adam (Kingma & Ba 2015, with its usual constants 0.9,
+    0.999, 1e-8). Spikes are differentiated through their expected count; what they do to later ones is not part of it.
 
     Parameters
     ----------
@@ -96,13 +96,15 @@ def tune(
     """
     import xarray
 
+    from .fitting.fit import fit
+    from .fitting.losses import TargetRate
+
     check_pieces(model, network)
     if isinstance(model, MembraneModel):
         raise TypeError(f"model must be a cascade model such as BernoulliGLM(), whose rate can be tuned, got {model!r}")
     check_progress(progress)
     stimulus_parts(stimulus)
     goal = _target(target, network.n)
-    per_neuron = isinstance(goal, np.ndarray)
     n_epochs = whole_number("epochs", epochs, 1)
     rate_of_learning = number("learning_rate", learning_rate, "positive")
     if not isinstance(parameters, str | Iterable):
@@ -110,44 +112,21 @@ def tune(
     names = [parameters] if isinstance(parameters, str) else list(parameters)
     if not names:
         raise ValueError(f"parameters must name at least one parameter, got {shown(parameters)}")
-    state = _State(model, stimulus)
-    values = {name: state.get(name, network.n if per_neuron else None) for name in names}
+    for name in names:
+        _check_name(name, model, stimulus)
     base_seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed_number("seed", seed)
     seed_number("seed + epochs", base_seed + n_epochs)
-
-    adam = _Adam(rate_of_learning)
-    history: dict[str, list[Any]] = {"loss": [], "rate": [], **{name: [] for name in names}}
-    best: tuple[float, _State] | None = None
-    interrupted = False
-    with progress_bar(progress, n_epochs, "tuning") as bar:
-        bar.bar_format = "{desc}: {n:.0f}/{total:.0f} epochs [{elapsed}<{remaining}{postfix}]"
-        for epoch in range(n_epochs):
-            current = state.with_values(values)
-            try:
-                run, spikes, rate = _simulated(
-                    current, network, duration, dt, trials, base_seed + epoch, equilibration, threads
-                )
-            except KeyboardInterrupt:
-                interrupted = True
-                break
-            loss = _loss(rate, goal)
-            history["loss"].append(loss)
-            history["rate"].append(float(rate.mean()))
-            for name in names:
-                history[name].append(values[name])
-            if best is None or loss < best[0]:
-                best = (loss, current)
-            slope = 2 * (rate - goal) / network.n if per_neuron else 2 * (rate.mean() - goal)
-            gradient = {
-                name: _gradient(current, name, values[name], run, spikes, network, slope, per_neuron) for name in names
-            }
-            values = adam.step(values, gradient)
-            bar.set_postfix_str(f"rate {rate.mean():.3g} Hz", refresh=False)
-            bar.update(1)
-    final = state.with_values(values) if not interrupted or best is None else best[1]
-    coordinates = {"epoch": np.arange(len(history["loss"]))}
-    record = {k: (("epoch", "neuron") if np.ndim(v) == 2 else "epoch", np.array(v)) for k, v in history.items()}
-    return Tuning(final.model, final.stimulus, xarray.Dataset(record, coordinates), interrupted)
+    found = fit(
+        _per_neuron(model, names, network.n) if isinstance(goal, np.ndarray) else model,
+        network, free=names, loss=TargetRate(rate=goal), stimulus=stimulus, learning_rate=rate_of_learning,
+        epochs=n_epochs, fresh_noise=True, duration=duration, dt=dt, trials=trials, seed=base_seed,
+        equilibration=equilibration, threads=threads, detach_spikes=True, progress=progress,
+    )  # fmt: skip
+    record = {name: found.history[name] for name in ["loss", *names] if name in found.history}
+    record["rate"] = found.history.rate.mean("neuron")
+    history = xarray.Dataset(record).drop_vars(["term", "parameter"], errors="ignore")
+    chosen = found if found.stopped == "interrupted" else found.last
+    return Tuning(chosen.model, chosen.stimulus, history, found.stopped == "interrupted")
 
 
 def _target(target: ArrayLike, n: int) -> Value:
@@ -159,131 +138,27 @@ def _target(target: ArrayLike, n: int) -> Value:
     return rates
 
 
-def _loss(rate: NDArray[np.float64], goal: Value) -> float:
-    if isinstance(goal, np.ndarray):
-        return float(np.mean((rate - goal) ** 2))
-    return float((rate.mean() - goal) ** 2)
+def _check_name(name: Any, model: Model, stimulus: Any) -> None:
+    """The error of a name that is none, in the terms of this function; :func:`fit` finds what is left."""
+    if not isinstance(name, str):
+        raise TypeError(f"parameters must be names, got {shown(name)}")
+    if not name.startswith("stimulus."):
+        if name not in model.units() or getattr(model, name) is None or name in WHOLE_STEPS:
+            known = sorted(set(model.units()) - WHOLE_STEPS)
+            raise ValueError(f"parameters must be from {known} or stimulus parameters, got {name!r}")
+        return
+    if stimulus is None:
+        raise ValueError(f"parameters must be of the model where there is no stimulus, got {name!r}")
+    parts, (_, *middle, last) = stimulus.parts(), name.split(".")
+    if not (len(parts) == 1 and not middle) and not (
+        len(middle) == 1 and middle[0].isdigit() and int(middle[0]) < len(parts)
+    ):
+        raise ValueError(f"parameters must name one of {len(parts)} stimuli, as 'stimulus.0.{last}', got {name!r}")
 
 
-class _State:
-    """Model and stimulus, with parameters by name."""
-
-    def __init__(self, model: Model, stimulus: Stimulus | StimulusSum | None) -> None:
-        self.model, self.stimulus = model, stimulus
-
-    def _owner(self, name: str) -> tuple[Any, str, int | None]:
-        if not isinstance(name, str):
-            raise TypeError(f"parameters must be names, got {shown(name)}")
-        if not name.startswith("stimulus."):
-            return self.model, name, None
-        if self.stimulus is None:
-            raise ValueError(f"parameters must be of the model where there is no stimulus, got {name!r}")
-        _, *middle, last = name.split(".")
-        if isinstance(self.stimulus, Stimulus) and not middle:
-            return self.stimulus, last, None
-        parts = self.stimulus.parts()
-        if len(middle) != 1 or not middle[0].isdigit() or int(middle[0]) >= len(parts):
-            raise ValueError(f"parameters must name one of {len(parts)} stimuli, as 'stimulus.0.{last}', got {name!r}")
-        return parts[int(middle[0])], last, int(middle[0])
-
-    def get(self, name: str, n: int | None) -> Value:
-        owner, field, _ = self._owner(name)
-        units = owner.units()
-        if field not in units or getattr(owner, field) is None:
-            raise ValueError(
-                f"parameters must be from {sorted(self.model.units())} or stimulus parameters, got {name!r}"
-            )
-        value = getattr(owner, field)
-        varies = type(owner).__dataclass_fields__[field].metadata["varies"]
-        if n is not None and varies and owner is self.model and not isinstance(value, np.ndarray):
-            return np.full(n, value)
-        return np.array(value) if isinstance(value, np.ndarray) else float(value)
-
-    def with_values(self, values: dict[str, Value]) -> "_State":
-        result = self
-        for name, value in values.items():
-            owner, field, index = result._owner(name)
-            # A step of the optimiser may leave the range of a parameter; it stays at the edge then.
-            kind = type(owner).__dataclass_fields__[field].metadata["range"]
-            low, high = {"positive": (1e-12, np.inf), "nonnegative": (0.0, np.inf), "probability": (0.0, 1.0)}.get(
-                kind, (-np.inf, np.inf)
-            )
-            clipped = np.clip(value, low, high)
-            changed = owner.replace(**{field: clipped if np.ndim(clipped) else float(clipped)})
-            if owner is result.model:
-                result = _State(changed, result.stimulus)
-            elif index is None:
-                result = _State(result.model, changed)
-            else:
-                parts = result.stimulus.parts()  # type: ignore[union-attr]
-                parts[index] = changed
-                result = _State(result.model, StimulusSum(parts))
-        return result
-
-
-def _simulated(
-    state: _State, network: Network, duration: float, dt: float | None, trials: int, seed: int, equilibration: float,
-    threads: int | None,
-) -> tuple[Run, list[GivenSpikes], NDArray[np.float64]]:  # fmt: skip
-    """A simulated epoch: the run, its spikes by trial, and the rate of every neuron [Hz]."""
-    from .dataset import Recording
-
-    run = prepare(
-        state.model, network, duration=duration, dt=dt, stimulus=state.stimulus, trials=trials, seed=seed,
-        equilibration=equilibration, threads=threads,
-    )  # fmt: skip
-    recording, to_go = Recording(run), run.warm_up
-    with run.session() as session:
-        for done, recorded in session.advance(run.warm_up + run.n_steps):
-            recording.add(recorded, done, min(to_go, done))
-            to_go -= min(to_go, done)
-        if session.interrupted:
-            raise KeyboardInterrupt
-    step, neuron, trial = recording.spikes()
-    n, rates = network.n, np.bincount(neuron, minlength=network.n).astype(np.float64)
-    lists = [GivenSpikes.from_list(step[trial == k], neuron[trial == k], run.n_steps, n) for k in run.trials]
-    return run, lists, rates * (1000.0 / (run.n_steps * run.dt * run.trials.size))
-
-
-def _gradient(
-    state: _State, name: str, value: Value, run: Run, spikes: list[GivenSpikes], network: Network, slope: Any,
-    per_neuron: bool,
-) -> Value:  # fmt: skip
-    """Derivative of the loss by one parameter: central differences of the expected rates under the same spikes."""
-    h = 1e-4 * np.maximum(np.abs(value), 1e-2)
-    up, down = (_expected_rates(state.with_values({name: value + sign * h}), run, spikes, network) for sign in (1, -1))
-    derivative = slope * (up - down) / (2 * h)
-    if isinstance(value, np.ndarray):
-        return np.asarray(derivative)
-    return float(derivative.sum() if per_neuron else derivative.mean())
-
-
-def _expected_rates(state: _State, run: Run, spikes: list[GivenSpikes], network: Network) -> NDArray[np.float64]:
-    given = prepare(
-        state.model, network, duration=run.n_steps * run.dt, dt=run.dt, trials=run.trials, seed=run.seed, given=spikes,
-        stimulus=state.stimulus, record=("mean_rate",), threads=run.params["threads"],
-    )  # fmt: skip
-    with given.session() as session:
-        for _ in session.advance(given.n_steps):
-            pass
-        if session.interrupted:
-            raise KeyboardInterrupt
-        arrays = session.state()
-    return np.asarray(arrays["mean_rate"].mean(axis=0) / given.n_steps)
-
-
-class _Adam:
-    def __init__(self, learning_rate: float) -> None:
-        self.learning_rate, self.t = learning_rate, 0
-        self.m: dict[str, Any] = {}
-        self.v: dict[str, Any] = {}
-
-    def step(self, values: dict[str, Value], gradient: dict[str, Value]) -> dict[str, Value]:
-        self.t += 1
-        moved = {}
-        for name, g in gradient.items():
-            self.m[name] = 0.9 * self.m.get(name, 0.0) + 0.1 * g
-            self.v[name] = 0.999 * self.v.get(name, 0.0) + 0.001 * np.square(g)
-            m, v = self.m[name] / (1 - 0.9**self.t), self.v[name] / (1 - 0.999**self.t)
-            moved[name] = values[name] - self.learning_rate * m / (np.sqrt(v) + 1e-8)
-        return moved
+def _per_neuron(model: Model, names: list[str], n: int) -> Model:
+    """The model with an array for each of these parameters that may differ between neurons."""
+    fields = type(model).__dataclass_fields__  # type: ignore[attr-defined]
+    varying = [name for name in names if name in fields and fields[name].metadata["varies"]]
+    changes: dict[str, Any] = {name: np.broadcast_to(getattr(model, name), n).copy() for name in varying}
+    return model.replace(**changes)

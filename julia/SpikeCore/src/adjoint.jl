@@ -19,9 +19,10 @@ function backward!(lanes::Lanes{T}, setup::Setup{T}, cells::P, @nospecialize(rul
         end
         copyto!(lanes.of_spike, 1, lanes.loss_spikes, (j - 1) * lanes.size + 1, lanes.size)
         for (projection, weight) in zip(setup.projections, weights)
+            rule.given && graded(M) == 0 && continue
             collect!(sent, lanes, projection, weight, j)
         end
-        rule.detached || jump_sweep!(lanes, cells, tape, noise, adjoint, j, step, setup.dt)
+        rule.detached || rule.given || jump_sweep!(lanes, cells, tape, noise, adjoint, j, step, setup.dt)
         through_spikes!(lanes, rule, needs_random(M), j)
         for k in 1:4:length(free)
             chosen = ntuple(c -> k + c - 1 <= length(free) ? free[k+c-1] : 0, Val(4))

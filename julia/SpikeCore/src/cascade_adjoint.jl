@@ -188,12 +188,12 @@ function fill_drive!(lanes::Lanes{T}, setup::Setup{T}, noises, first_step::Int, 
         isempty(setup.stimuli.waves) || evaluate_waves!(setup, trial, m)
         for j in 1:m
             step = first_step + j - 1
-            if isempty(setup.stimuli.waves)
+            if step < 0 || isempty(setup.stimuli.waves)     # the run is not stimulated before step 0
                 fill!(trial.drive, 0)
             else
                 foreach(p -> gather_waves!(setup, trial, p, step), trial.parts)
             end
-            foreach(p -> add_other_stimuli!(setup, trial, p, step), trial.parts)
+            step < 0 || foreach(p -> add_other_stimuli!(setup, trial, p, step), trial.parts)
             at = (j - 1) * lanes.size + (b - 1) * n
             isempty(lanes.noise) || add_unit_noise!(lanes.noise[1], at, setup, trial, step)
             copyto!(lanes.input, at + 1, trial.drive, 1, n)
@@ -291,10 +291,11 @@ function backward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{
     for j in m:-1:1
         at, now = (j - 1) * size, (past + j - 1) * size
         copyto!(lanes.of_spike, 1, lanes.loss_spikes, at + 1, size)
+        given = problem.rule.given
         for (projection, weight) in zip(setup.projections, problem.weights)
-            collect!(lanes.of_spike, lanes, projection, weight, j)
+            given || collect!(lanes.of_spike, lanes, projection, weight, j)
         end
-        for lag in 0:min(length(self), m - j)-1
+        for lag in 0:(given ? 0 : min(length(self), m - j))-1
             add_column_scaled!(lanes.of_spike, of_drive, at + (lag + 1) * size, self[lag+1])
         end
         through_draw!(lanes, cells, setup, problem.rule, found, j)
@@ -403,7 +404,7 @@ function evaluate_cascade!(problem::CascadeProblem{T}, cells, coefficients::Vect
     counts = [zeros(lanes.n) for lanes in groups]
     on_threads(length(groups), setup.threads) do p
         forward!(groups[p], problem.arrived[p], problem, cells)
-        count_spikes!(counts[p], groups[p], m)
+        count_spikes!(counts[p], groups[p], max(0, -problem.first_step) + 1, m)
     end
     starts = [[map(copy, state.carry) for state in states] for states in problem.states]
     on_threads(length(groups), setup.threads) do p

@@ -72,7 +72,7 @@ function spike_rule(::Type{T}, params) where {T}
     mode = required(params, "mode", String)
     mode in ("surrogate", "soft", "relaxed") || fail("mode must be surrogate, soft or relaxed, got ", mode)
     return SpikeRule(surrogate(T, required(params, "surrogate", Dict{String,Any})), mode == "relaxed", mode == "soft",
-                     required(params, "stochastic", Bool), required(params, "detach_reset", Bool))
+                     required(params, "stochastic", Bool), required(params, "detach_reset", Bool), get(params, "detach_spikes", false)::Bool)
 end
 
 """
@@ -288,7 +288,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
             end
             fill_inputs!(lanes, setup, problem.first_step + start, m)
             forward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, problem.first_step + start, m)
-            count_spikes!(counts[p], lanes, m)
+            count_spikes!(counts[p], lanes, 1, m)
             for (loss, states) in zip(problem.losses, problem.states)
                 observe!(loss, lanes, states[p], start, m)
             end
@@ -351,9 +351,9 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
     return loss, values, gradients, rates
 end
 
-function count_spikes!(count::Vector{Float64}, lanes::Lanes{T}, m::Int) where {T}
+function count_spikes!(count::Vector{Float64}, lanes::Lanes{T}, first::Int, m::Int) where {T}
     total = zeros(T, lanes.size)
-    for j in 1:m
+    for j in first:m
         add_scaled!(total, lanes.spikes, (j - 1) * lanes.size, one(T))
     end
     for l in 1:occupied(lanes)

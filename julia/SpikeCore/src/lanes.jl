@@ -5,7 +5,8 @@
 """
 How spikes depend on the state. `relaxed`: a smooth function in place of the step, in the network as in the loss, so that the
 gradient is that of the run itself. `visible`: the loss sees the smooth function, the network the spikes. `stochastic`: a
-spike is drawn, with the smooth function as its probability. `detached`: resets pass no gradient on to the spike.
+spike is drawn, with the smooth function as its probability. `detached`: resets pass no gradient on to the spike; `given`: nor
+does anything else that a spike does, but for the loss that sees it.
 """
 struct SpikeRule{S}
     surrogate::S
@@ -13,6 +14,7 @@ struct SpikeRule{S}
     visible::Bool
     stochastic::Bool
     detached::Bool
+    given::Bool
 end
 
 "What is differentiated: a membrane's distance from its threshold, or, where spikes are drawn, their probability."

@@ -61,6 +61,7 @@ def fit(
     dt: float | None = None,
     trials: int | Sequence[int] | None = None,
     seed: int = 0,
+    equilibration: float = 0.0,
     initial_state: "Mapping[str, ArrayLike] | xarray.Dataset | None" = None,
     dtype: str = "float64",
     threads: int | None = None,
@@ -68,6 +69,7 @@ def fit(
     mode: str = "surrogate",
     stochastic: bool = False,
     detach_reset: bool = False,
+    detach_spikes: bool = False,
     checkpoint: "str | os.PathLike[str] | None" = None,
     resume: "bool | str | os.PathLike[str]" = False,
     callback: Callable[[Progress], bool | None] | None = None,
@@ -81,7 +83,7 @@ def fit(
         As in :func:`simulate`; `trials` and `dt` by default those of the data. The fit begins from their values. A
         parameter that the model has as one number stays one number for all neurons; one that it has per neuron is
         fitted per neuron.
-    data, duration, surrogate, mode, stochastic, detach_reset
+    data, duration, surrogate, mode, stochastic, detach_reset, detach_spikes
         As in :func:`gradient`.
     free : str or sequence of str
         What is fitted, by name as in :func:`gradient`: ``["tau_m", "weight", "stimulus.rate"]``.
@@ -119,6 +121,8 @@ def fit(
         Stop after so many seconds.
     seed : int, default 0
         Seed of all that is drawn, the order of trials included.
+    equilibration : float, default 0
+        Time simulated before what the loss sees, from rest and without stimulus [ms]; cascade models only.
     checkpoint : path, optional
         A file (.npz) that is written atomically after each epoch, at most once a second, and at the end.
     resume : bool or path, default False
@@ -170,8 +174,8 @@ def fit(
         raise TypeError(f"callback must be callable, got {shown(callback)}")
     question = ask(
         loss, model, network, stimulus, data, free, duration=duration, dt=dt, trials=trials, seed=seed,
-        initial_state=initial_state, dtype=dtype, threads=threads, surrogate=surrogate, mode=mode,
-        stochastic=stochastic, detach_reset=detach_reset,
+        initial_state=initial_state, dtype=dtype, threads=threads, equilibration=equilibration, surrogate=surrogate,
+        mode=mode, stochastic=stochastic, detach_reset=detach_reset, detach_spikes=detach_spikes,
     )  # fmt: skip
     n_trials = question.run.trials.size
     per_epoch = n_trials if trials_per_epoch is None else whole_number("trials_per_epoch", trials_per_epoch, 1)

@@ -60,6 +60,7 @@ def gradient(
     mode: str = "surrogate",
     stochastic: bool = False,
     detach_reset: bool = False,
+    detach_spikes: bool = False,
 ) -> Gradient:
     """The loss of a run, and its gradient with respect to parameters, weights, initial state and stimuli.
 
@@ -92,6 +93,9 @@ def gradient(
         Whether a neuron spikes with the smooth function as its probability, in place of at a threshold.
     detach_reset : bool, default False
         Whether the reset passes no gradient on to the spike that caused it.
+    detach_spikes : bool, default False
+        Whether what spikes do to later ones, of the same neuron or others, is left out: the gradient is that of the
+        loss under the spikes as they came. It has less variance, and no explosion, where spikes are drawn.
 
     Returns
     -------
@@ -125,7 +129,7 @@ def gradient(
     question = ask(
         loss, model, network, stimulus, data, wrt, duration=duration, dt=dt, trials=trials, seed=seed,
         initial_state=initial_state, dtype=dtype, threads=threads, surrogate=surrogate, mode=mode,
-        stochastic=stochastic, detach_reset=detach_reset,
+        stochastic=stochastic, detach_reset=detach_reset, detach_spikes=detach_spikes,
     )  # fmt: skip
     run = question.run
     with question.open() as problem:

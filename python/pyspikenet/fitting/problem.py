@@ -67,10 +67,12 @@ def ask(
     initial_state: Any,
     dtype: str,
     threads: int | None,
+    equilibration: float = 0.0,
     surrogate: Surrogate | None,
     mode: str,
     stochastic: bool,
     detach_reset: bool,
+    detach_spikes: bool = False,
 ) -> Question:
     """Checks everything against everything; what it returns is valid."""
     losses = losses_of(loss)
@@ -91,8 +93,10 @@ def ask(
         raise ValueError("duration must be given where there are no data that tell it")
     run = prepare(
         model, network, duration=duration, dt=dt, stimulus=stimulus, trials=1 if trials is None else trials, seed=seed,
-        initial_state=initial_state, dtype=dtype, threads=threads,
+        initial_state=initial_state, dtype=dtype, threads=threads, equilibration=equilibration,
     )  # fmt: skip
+    if run.warm_up and isinstance(model, MembraneModel):
+        raise ValueError(f"equilibration must be 0 for a {type(model).__name__}, got {equilibration} ms")
     if spikes is not None:
         spikes = _fitted(spikes, run)
     variables = tuple(model.state()) if isinstance(model, MembraneModel) else ()
@@ -104,14 +108,18 @@ def ask(
         own, given = term.to_wire(setting)
         params["losses"].append(own)
         arrays |= {f"loss.{j}.{name}": np.ascontiguousarray(x) for name, x in given.items()}
+        if run.warm_up:
+            _begin_later(arrays, f"loss.{j}.", run)
     pieces = Pieces(model, network, stimulus, initial_state if isinstance(initial_state, Mapping) else {})
     free = free_parameters(names, run)
     params |= {
-        "steps": run.n_steps,
+        "steps": run.warm_up + run.n_steps,
+        "initial": "rest" if run.warm_up else params["initial"],
         "surrogate": surrogate.to_wire(),
         "mode": mode,
         "stochastic": flag("stochastic", stochastic),
         "detach_reset": flag("detach_reset", detach_reset),
+        "detach_spikes": flag("detach_spikes", detach_spikes),
         "memory": float(TAPE_BYTES),
         "free": [slot.params for parameter in free for slot in parameter.slots],
     }
@@ -160,6 +168,14 @@ def _bytes(question: Question) -> float:
     """About what a session keeps: its arrays, and of each neuron and step the state and as much again."""
     run, given = question.run, sum(x.nbytes for x in question.arrays.values())
     return given + min(16.0 * 8 * run.network.n * run.trials.size * run.n_steps, TAPE_BYTES)
+
+
+def _begin_later(arrays: dict[str, NDArray[Any]], prefix: str, run: Run) -> None:
+    """The arrays of a loss where the run begins before what it looks at."""
+    mask = arrays.get(f"{prefix}mask", np.ones(run.n_steps))
+    arrays[f"{prefix}mask"] = np.concatenate([np.zeros(run.warm_up), mask])
+    if f"{prefix}step" in arrays:
+        arrays[f"{prefix}step"] = arrays[f"{prefix}step"] + run.warm_up
 
 
 class Problem:
