@@ -402,12 +402,12 @@ end
 function evaluate_cascade!(problem::CascadeProblem{T}, cells, coefficients::Vector{Float64}, wanted::Bool) where {T}
     groups, setup, m = problem.groups, problem.setup, problem.steps
     counts = [zeros(lanes.n) for lanes in groups]
-    on_threads(length(groups), setup.threads) do p
+    with_threads(length(groups), setup.threads) do p
         forward!(groups[p], problem.arrived[p], problem, cells)
         count_spikes!(counts[p], groups[p], max(0, -problem.first_step) + 1, m)
     end
     starts = [[map(copy, state.carry) for state in states] for states in problem.states]
-    on_threads(length(groups), setup.threads) do p
+    with_threads(length(groups), setup.threads) do p
         for (loss, states) in zip(problem.losses, problem.states)
             observe!(loss, groups[p], states[p], 0, m)
         end
@@ -420,7 +420,7 @@ function evaluate_cascade!(problem::CascadeProblem{T}, cells, coefficients::Vect
 
     now = constants(problem, problem.model, problem.arrays)[1]
     found = [[zero_constants(now) for _ in lanes.trials] for lanes in groups]
-    on_threads(length(groups), setup.threads) do p
+    with_threads(length(groups), setup.threads) do p
         lanes = groups[p]
         reset_adjoint!(lanes)
         fill!(lanes.of_input, 0)
@@ -437,7 +437,7 @@ function evaluate_cascade!(problem::CascadeProblem{T}, cells, coefficients::Vect
         if parameter.kind == "weight"
             g = zeros(T, length(parameter.value))
             rows = blocks(setup.n, min(setup.threads, cld(setup.n, 64)))
-            on_threads(p -> weight_gradients!(g, groups, setup, parameter.index, rows[p], m), length(rows), setup.threads)
+            with_threads(p -> weight_gradients!(g, groups, setup, parameter.index, rows[p], m), length(rows), setup.threads)
             push!(gradients, Float64.(g))
         elseif parameter.kind == "stimulus"
             g = zeros(length(parameter.value))

@@ -254,6 +254,9 @@ function tile!(tiled::PerCell, cells::PerCell, lanes::Lanes)
     return tiled
 end
 
+"`on_threads` for what contains loops over lanes; all else here is compiled with little optimisation."
+with_threads(@nospecialize(work), parts::Int, threads::Int) = with_quick_loops(on_threads, work, parts, threads)
+
 # ---- the gradient ---------------------------------------------------------------------------------------------------------
 
 """
@@ -278,7 +281,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
     lengths = [min(problem.segment, problem.steps - start) for start in starts]
     checkpoints = [Vector{Checkpoint{T}}(undef, length(starts)) for _ in groups]
     counts = [zeros(lanes.n) for lanes in groups]
-    on_threads(length(groups), setup.threads) do p
+    with_threads(length(groups), setup.threads) do p
         lanes = groups[p]
         start!(lanes, setup, problem.initial, problem.noises)
         for (c, (start, m)) in enumerate(zip(starts, lengths))
@@ -307,7 +310,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
     foreach(reset_adjoint!, groups)
     for c in length(starts):-1:1
         start, m = starts[c], lengths[c]
-        on_threads(length(groups), setup.threads) do p
+        with_threads(length(groups), setup.threads) do p
             lanes = groups[p]
             if c < length(starts)
                 keep_history!(lanes, m)
@@ -336,7 +339,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
         for (k, parameter) in enumerate(problem.free)
             parameter.kind == "weight" || continue
             rows = blocks(setup.n, min(setup.threads, cld(setup.n, 64)))
-            on_threads(length(rows), setup.threads) do p
+            with_threads(length(rows), setup.threads) do p
                 weight_gradients!(of_weights[k], groups, setup, parameter.index, rows[p], m)
             end
         end

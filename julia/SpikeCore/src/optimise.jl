@@ -169,7 +169,7 @@ function values_of_session(params, arrays)
 end
 
 METHODS["open_gradient"] = open_problem
-METHODS["evaluate"] = with_loops(evaluate_session)
-METHODS["improve"] = with_loops(improve_session)
+METHODS["evaluate"] = evaluate_session
+METHODS["improve"] = improve_session
 METHODS["take"] = take_session
 METHODS["values"] = values_of_session

@@ -195,7 +195,7 @@ def fit(
         "params": question.params, "method": method, "settings": chosen, "rates": rates, "batch": size,
         "trials_per_epoch": per_epoch, "shuffle": plan.shuffle, "fresh_noise": plan.fresh_noise, "epochs": n_epochs,
         "losses": question.losses.to_dict(),
-        "bounds": {name: [repr(a), repr(b)] for name, (a, b) in (bounds or {}).items()}, "dale": bool(dale),
+        "bounds": repr(bounds), "dale": bool(dale),
     }  # fmt: skip
     keeper = Checkpoint(checkpoint, resume, fingerprint(asked, question.arrays))
     with question.open() as problem:
@@ -333,6 +333,8 @@ class _Search:
     def _judge_last(self) -> None:
         """The values after the last step have not been judged yet."""
         plan = self.plan
+        if plan.fresh_noise:
+            self.problem.reseed(plan.seed + plan.epochs)
         outcomes = [
             (len(batch), self.problem.evaluate(batch, plan.coefficients(plan.epochs - 1), gradient=False))
             for batch in plan.batches(plan.epochs)
