@@ -1,6 +1,6 @@
-"""What the tables of table.py, table_w2.py and table_w5.py share: names, and Markdown."""
+"""What the tables of table.py, table_w2.py, table_w3.py and table_w5.py share: names, and Markdown."""
 
-ORDER = ("pyspikenet", "numba", "brian2", "nest", "spikeometric", "elephant", "numpy")
+ORDER = ("pyspikenet", "numba", "brian2", "nest", "spikeometric", "elephant", "numpy", "jax", "norse")
 NAMES = {
     "pyspikenet": "pyspikenet",
     "numba": "numba loop",
@@ -9,6 +9,8 @@ NAMES = {
     "spikeometric": "Spikeometric",
     "elephant": "Elephant",
     "numpy": "NumPy",
+    "jax": "scan in JAX",
+    "norse": "Norse",
 }
 
 

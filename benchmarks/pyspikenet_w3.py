@@ -45,17 +45,17 @@ with question.open() as problem:
     gradient(), forward()
     seconds, found = harness.timed(gradient, options.repeat)
     forward_s, _ = harness.timed(forward, options.repeat)
-spikes = float(found.counts.sum() * w3["batch"])
 harness.emit(
     "w3",
     "pyspikenet",
     options,
     seconds,
-    spikes=round(spikes),
+    spikes=found.counts.sum(),
     dt=w3["dt"],
+    density=options.density,
     loss=found.loss,
     norms=dict(zip(["W", "b", "beta", "theta"], found.norms, strict=True)),
-    forward_s=forward_s,
+    forward_s=forward_s[0],
     julia=psn.info()["julia_version"],
     version=psn.__version__,
     pss_mb=harness.pss_mb(),

@@ -29,6 +29,8 @@ SPIKEOMETRIC_STEPS = {100: 10_000, 1000: 5000, 5000: 1500}
 RATE_STEPS, RATE_STEPS_SPIKEOMETRIC, RATE_SEED = 400_000, 100_000, 1001
 W1_PEERS = ("brian2", "nest", "spikeometric", "numba")
 W2_PEERS = ("brian2", "nest", "numba")
+W3_PEERS = ("jax", "norse")
+W3_WORK = ((12, 1.0), (100, 1.0), (1000, 1.0), (1000, 0.1))  # neurons, part of the weights that are there
 W5_PEERS = {"elephant": ("",), "numpy": ("--method=direct", "--method=grid")}
 W2_RATE_SEEDS = range(1001, 1011)  # of networks
 
@@ -82,6 +84,7 @@ def jobs(peers, k, quick):
             if peer != "nest":  # not the same model
                 yield [python, script, "--n=100", f"--steps={steps}", "--repeat=1", f"--seed={RATE_SEED}"]
     yield from w2_jobs(peers, own, k, quick)
+    yield from w3_jobs(peers, own, repeat)
     yield from w5_jobs(peers, own, repeat)
     yield [own, "pyspikenet_sparse.py", "--dtype=float64", "--repeat=1", seed]
     yield [own, "pyspikenet_sparse.py", "--dtype=float32", "--repeat=1", seed]
@@ -109,6 +112,16 @@ def w2_jobs(peers, own, k, quick):
                         yield [*script, *options, "--threads=2", f"--repeat={few}"]
             for seed in W2_RATE_SEEDS[: 3 if quick else 10] if k == 0 else ():
                 yield [*script, f"--model={model}", f"--seed={seed}", "--repeat=1"]
+
+
+def w3_jobs(peers, own, repeat):
+    scripts = {"pyspikenet": [own, "pyspikenet_w3.py"]}
+    scripts |= {peer: [python, f"peers/{peer}_w3.py"] for peer, python in peers.items() if peer in W3_PEERS}
+    for n, density in W3_WORK:
+        for peer, script in scripts.items():
+            yield [*script, f"--n={n}", f"--density={density}", f"--repeat={repeat}"]
+            if peer == "pyspikenet" and harness.machine()["cores"] >= 2:
+                yield [*script, f"--n={n}", f"--density={density}", "--threads=2", f"--repeat={repeat}"]
 
 
 def w5_jobs(peers, own, repeat):

@@ -21,6 +21,8 @@ PEERS = {
         ["spikeometric==1.0.3", "numpy==1.23.5"],
     ],
     "numba": [["numba", "numpy"]],
+    "jax": [["jax", "numpy"]],
+    "norse": [["torch==2.13.0", "torchvision", "numpy"], ["norse==1.1.0", "h5py"]],
     "elephant": [["elephant==1.2.1", "numpy<2.4"]],
     "numpy": [["numpy", "scipy"]],
 }

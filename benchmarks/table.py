@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import table_w2
+import table_w3
 import table_w5
 from grid import NAMES, ORDER, grid
 
@@ -30,6 +31,8 @@ def markdown(result):
         parts.append(w1_table(cells, rates))
     if any(record["workload"] == "w2" for record in records):
         parts.append(table_w2.times(records))
+    if any(record["workload"] == "w3" for record in records):
+        parts.append(table_w3.times(records))
     if any(record["workload"] == "w5" for record in records):
         parts.append(table_w5.times(records))
     if any(record["workload"] in ("cost", "limits") for record in records):
