@@ -18,10 +18,10 @@ DATA = (RNG.random((TRIALS, STEPS, N)) < 0.1).astype(int)
 NETWORK = psn.Network.from_edges(
     pre=[0, 0, 1, 2, 2, 3, 3], post=[1, 2, 2, 3, 0, 0, 3], weight=[1.0, 0.7, 0.4, -0.6, -0.9, 0.8, 0.5], n=N
 )
-SURROGATES = [
-    psn.SuperSpike(alpha=0.3), psn.SigmoidSurrogate(alpha=0.5), psn.TanhSurrogate(alpha=0.2),
-    psn.TriangleSurrogate(alpha=0.4), psn.ArctanSurrogate(alpha=0.5), psn.CircSurrogate(alpha=2.0),
-    psn.ErfcSurrogate(alpha=0.3), psn.StraightThrough(),
+SURROGATES = [  # as steep as makes their smooth functions rise by about one, as a spike does
+    psn.SigmoidSurrogate(alpha=0.5), psn.SuperSpike(alpha=2.0), psn.TanhSurrogate(alpha=2.0),
+    psn.TriangleSurrogate(alpha=1.0), psn.ArctanSurrogate(alpha=0.5), psn.CircSurrogate(alpha=0.5),
+    psn.ErfcSurrogate(alpha=2.0), psn.StraightThrough(),
 ]  # fmt: skip
 CURRENT = {"i": psn.ExponentialSynapse(tau=4.0)}
 
@@ -100,7 +100,7 @@ MODELS: list[tuple[Any, dict[str, Any]]] = [
     (psn.LIF(method="rk4", refractory_period=2.0), {"dt": 1.0, "stimulus": drive(25.0)}),
     (psn.CobaLIF(), {"dt": 1.0, "stimulus": drive(300.0)}),
     (psn.AdEx(), {"dt": 0.1, "stimulus": drive(1000.0, 0.1)}),
-    (psn.Izhikevich(), {"dt": 0.5, "stimulus": drive(12.0, 0.5)}),
+    (psn.Izhikevich(), {"dt": 0.5, "stimulus": drive(3.0, 0.5)}),
     (psn.HodgkinHuxley(), {"dt": 0.05, "stimulus": drive(600.0, 0.05)}),
     (psn.GLIF(), {"dt": 1.0, "stimulus": drive(300.0)}),
     (psn.MAT(), {"dt": 1.0, "stimulus": drive(25.0)}),
@@ -139,11 +139,11 @@ def test_every_parameter_agrees_with_finite_differences(model: Any, settings: di
 def test_every_surrogate_of_every_model_agrees_with_finite_differences(
     model: Any, settings: dict[str, Any], surrogate: Any
 ) -> None:
-    if isinstance(surrogate, psn.StraightThrough):
-        settings = settings | {"data": DATA[:, :8], "trials": None}
+    if isinstance(surrogate, psn.StraightThrough):  # which is not bounded: nor is the smooth run, if it is long
+        settings = settings | {"data": DATA[:, :3], "trials": None}
         stimulus = settings["stimulus"]
         if isinstance(stimulus, psn.ArrayStimulus):
-            settings["network"] = NETWORK.with_weights(1e-3 * NETWORK.weight)
+            settings["stimulus"] = stimulus.replace(data=stimulus.data[..., :3, :])
     found = errors(question(model, surrogate=surrogate, **settings))
     assert max(found.values()) < 1e-6, found
 

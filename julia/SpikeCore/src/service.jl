@@ -16,6 +16,10 @@ const NEXT_SESSION = Ref(1)
 - `state`: the state between two steps, and mean rates where asked for.
 - `run`: a short run in one call: what `open`, `advance` by `steps` with `state` = true, and `close` do.
 - `distances`: between spike trains (see distances.jl).
+- `open_gradient`: makes a run to be differentiated (see gradient.jl) and returns the number of its session and the sizes of
+  what is free in it; `evaluate`: `session`, `trials`, `coefficients` of the losses, and values of what is free as `value.K`;
+  returns the loss and, with `gradient` = true, `gradient.K`; `improve`: one step of an optimiser (see optimise.jl); `take`,
+  `values`: set and get values, bounds and the state of the optimiser.
 - `likelihood.open`, `.begin`, `.advance`, `.result`, `.evaluate`, `.errors`, `.rates`, `.design`: see likelihood_service.jl.
 - `close`: forgets the session; with `collect` = true its memory is given back at once.
 Every inconsistency is a `SpikeCoreError`; it ends that call and, in `advance`, that session, never another one.

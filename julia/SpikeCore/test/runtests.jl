@@ -6,7 +6,7 @@ const S = SpikeCore
 
 const FILES = ["philox", "elementary", "emission", "expression", "formula", "equations", "connectivity", "kernels",
                "stimulus", "simulate", "dual", "integrate", "membrane", "service", "discrete", "distances", "likelihood",
-               "optimise", "hygiene"]
+               "adjoint", "optimise", "hygiene"]
 
 @testset "SpikeCore" begin
     for name in FILES
