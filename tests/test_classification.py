@@ -112,3 +112,19 @@ def test_errors() -> None:
     with pytest.raises(RuntimeError, match="not in epoch 1"):
         fitted(psn.TargetRate(rate=20.0), callback=fails)
     assert np.isfinite(fitted(psn.TargetRate(rate=20.0), epochs=1).loss)
+
+
+def test_learning_rate_on_a_schedule() -> None:
+    loss = psn.CrossEntropy(labels=LABELS, readout=READOUT)
+    found = fitted(loss, method="sgd", epochs=3, learning_rate=psn.Schedule(0.4, 0.0))
+    model, net, stimulus = problem()
+    weight = net.weight
+    for rate in (0.4, 0.2, 0.0):
+        slope = psn.gradient(
+            loss, model, net.with_weights(weight), stimulus, wrt="weight", duration=STEPS, trials=TRIALS, seed=0
+        ).gradient["weight"]
+        weight = weight - rate * np.asarray(slope)
+    np.testing.assert_allclose(found.last.network.weight, weight, rtol=1e-12)
+    assert not np.allclose(weight, net.weight)
+    by_name = fitted(loss, method="sgd", epochs=3, learning_rate={"weight": psn.Schedule(0.4, 0.0)})
+    assert (by_name.last.network.weight == found.last.network.weight).all()
