@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pyspikenet as psn
+from pyspikenet.fitting import problem as problems
 
 N, TRIALS, STEPS = 6, 10, 20
 LABELS = np.arange(TRIALS) % 2
@@ -128,3 +129,20 @@ def test_learning_rate_on_a_schedule() -> None:
     assert not np.allclose(weight, net.weight)
     by_name = fitted(loss, method="sgd", epochs=3, learning_rate={"weight": psn.Schedule(0.4, 0.0)})
     assert (by_name.last.network.weight == found.last.network.weight).all()
+
+
+def test_tape_of_any_length_gives_the_same_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, net, stimulus = problem()
+    loss = psn.CrossEntropy(labels=LABELS, readout=READOUT, reduction="max")
+    bytes_per_step = 8 * N * TRIALS * 8
+    found = []
+    for steps in (STEPS, 13, 7, 1):  # the shortest tape is 5 steps, the square root
+        monkeypatch.setattr(problems, "TAPE_BYTES", bytes_per_step * steps)
+        found.append(
+            psn.gradient(
+                loss, model, net, stimulus, wrt=["weight", "beta"], duration=STEPS, trials=TRIALS, seed=0
+            ).gradient
+        )
+    for other in found[1:]:
+        for name in ("weight", "beta"):
+            np.testing.assert_allclose(other[name], found[0][name], rtol=1e-11)
