@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pyspikenet as psn
+from pyspikenet.fitting import problem as problems
 
 N, TRIALS, STEPS = 6, 10, 20
 LABELS = np.arange(TRIALS) % 2
@@ -112,3 +113,36 @@ def test_errors() -> None:
     with pytest.raises(RuntimeError, match="not in epoch 1"):
         fitted(psn.TargetRate(rate=20.0), callback=fails)
     assert np.isfinite(fitted(psn.TargetRate(rate=20.0), epochs=1).loss)
+
+
+def test_learning_rate_on_a_schedule() -> None:
+    loss = psn.CrossEntropy(labels=LABELS, readout=READOUT)
+    found = fitted(loss, method="sgd", epochs=3, learning_rate=psn.Schedule(0.4, 0.0))
+    model, net, stimulus = problem()
+    weight = net.weight
+    for rate in (0.4, 0.2, 0.0):
+        slope = psn.gradient(
+            loss, model, net.with_weights(weight), stimulus, wrt="weight", duration=STEPS, trials=TRIALS, seed=0
+        ).gradient["weight"]
+        weight = weight - rate * np.asarray(slope)
+    np.testing.assert_allclose(found.last.network.weight, weight, rtol=1e-12)
+    assert not np.allclose(weight, net.weight)
+    by_name = fitted(loss, method="sgd", epochs=3, learning_rate={"weight": psn.Schedule(0.4, 0.0)})
+    assert (by_name.last.network.weight == found.last.network.weight).all()
+
+
+def test_tape_of_any_length_gives_the_same_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, net, stimulus = problem()
+    loss = psn.CrossEntropy(labels=LABELS, readout=READOUT, reduction="max")
+    bytes_per_step = 8 * N * TRIALS * 8
+    found = []
+    for steps in (STEPS, 13, 7, 1):  # the shortest tape is 5 steps, the square root
+        monkeypatch.setattr(problems, "TAPE_BYTES", bytes_per_step * steps)
+        found.append(
+            psn.gradient(
+                loss, model, net, stimulus, wrt=["weight", "beta"], duration=STEPS, trials=TRIALS, seed=0
+            ).gradient
+        )
+    for other in found[1:]:
+        for name in ("weight", "beta"):
+            np.testing.assert_allclose(other[name], found[0][name], rtol=1e-11)

@@ -26,8 +26,8 @@ def run(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def example(name: str, folder: Path) -> str:
-    return run([str(ROOT / "examples" / name), str(folder / "out")], folder)
+def example(name: str, folder: Path, *more: str) -> str:
+    return run([str(ROOT / "examples" / name), str(folder / "out"), *more], folder)
 
 
 def numbers(pattern: str, text: str) -> list[float]:
@@ -175,6 +175,32 @@ def test_brian2_blog(tmp_path: Path) -> None:
     assert numbers(r"inhibition towards E_i +# / # / # ", printed) == [20, 13, 0]
     assert numbers(r"the term as printed +# / # / # ", printed) == [20, 13, 9]
     assert_picture(tmp_path / "out" / "brian2_blog.png")
+
+
+def test_digits_classifier(tmp_path: Path) -> None:
+    printed = example("digits_classifier.py", tmp_path, "--quick")
+    assert numbers("# digits to learn, # to test; # weights", printed) == [400, 100, 64 * 100 + 100 * 100 + 100 * 10]
+    losses = [float(x) for x in re.findall(r"epoch +\d+: loss ([\d.]+)", printed)]
+    assert len(losses) == 3
+    assert losses[0] > losses[1] > losses[2]
+    assert 0 < numbers("a digit has # spikes", printed)[0] < 64
+    assert numbers("training accuracy # %", printed)[0] > 60
+    # Chance is 10 % with a standard deviation of 3 %.
+    assert numbers("test accuracy # % after", printed)[0] > 50
+    assert_picture(tmp_path / "out" / "digits_classifier.png")
+
+
+def test_store_recall(tmp_path: Path) -> None:
+    printed = example("store_recall.py", tmp_path, "--quick")
+    assert numbers("# trials of # ms to learn from, # others", printed) == [64, 250, 64]
+    for name in ("LSNN, adaptive thresholds", "LIF, no adaptation"):
+        error, rate = numbers(f"{name}: error of recall # % of unseen trials, # Hz", printed)
+        assert 0 <= error <= 75, name  # too few epochs to learn; chance is 50 % with a standard deviation of 6 %
+        assert 1 < rate < 100, name
+    losses = re.findall(r"epoch +\d+: loss ([\d.]+)", printed)
+    assert len(losses) == 2
+    assert losses[0] != losses[1]  # with and without adaptation
+    assert_picture(tmp_path / "out" / "store_recall.png")
 
 
 def test_readme(tmp_path: Path) -> None:

@@ -95,6 +95,9 @@ def test_arrays_of_every_shape(tmp_path: Path) -> None:
         seen(psn.ArrayStimulus(data=data[0, :, :2], dt=3.0, weights=weights)),
         np.repeat(data[0, :, :2] @ weights, 3, axis=0),
     )
+    # Spikes, as encoders give them.
+    spikes = data[0] > 0
+    assert psn.ArrayStimulus(data=spikes, dt=3.0) == psn.ArrayStimulus(data=spikes.astype(float), dt=3.0)
     # From files.
     np.save(tmp_path / "data.npy", data[0])
     xarray.Dataset({"light": (("time", "neuron"), data[0])}).to_netcdf(tmp_path / "data.nc", engine="h5netcdf")

@@ -271,7 +271,7 @@ class ArrayStimulus(Stimulus):
 
     The shape of `data` tells what it is: ``(time,)`` the same for all targets, ``(time, target)`` one column per
     target, ``(trial, time, target)`` different in each trial. With `weights` of shape ``(channel, target)`` the columns
-    are channels that reach the targets with these weights.
+    are channels that reach the targets with these weights. True and False, as encoders give them, are 1 and 0.
     """
 
     data: Any = option(kind="array_like or path of a .npy or .nc file", description="the numbers")
@@ -284,7 +284,9 @@ class ArrayStimulus(Stimulus):
 
     def _validate(self) -> None:
         super()._validate()
-        data = numbers("data", _load(self.data) if isinstance(self.data, str | Path) else self.data)
+        given = _load(self.data) if isinstance(self.data, str | Path) else self.data
+        are_spikes = as_array("data", given).dtype == bool
+        data = numbers("data", np.asarray(given, np.int8) if are_spikes else given)
         if data.ndim not in (1, 2, 3) or data.size == 0:
             raise ValueError(
                 "data must have shape (time,), (time, target) or (trial, time, target) and not be empty, got"

@@ -22,7 +22,8 @@ mutable struct Problem{T,W}
     at_rest::Bool                   # the run begins at rest, which depends on the parameters
     first_step::Int
     steps::Int
-    segment::Int
+    memory::Float64                 # for the tape [bytes]
+    segment::Int                    # steps that are on it at once
     free::Vector{FreeParameter}
     losses::Vector{Loss{T}}
     weights::Vector{Vector{T}}
@@ -59,7 +60,7 @@ function membrane_problem(setup::Setup{T,W}, cells, params::Dict{String,Any}, ar
     initial = [reduce(hcat, [trial.state[k] for trial in setup.trials]) for k in 1:length(setup.blueprint.variables)]
     problem = Problem{T,W}(
         setup, params["model"], owned_by("model.", arrays), cells, get(params, "initial", "rest") == "rest" && params["model"]["name"] != "Equations",
-        setup.trials[1].step, steps, segment_length(setup, steps, Float64(required(params, "memory", Real))), FreeParameter[],
+        setup.trials[1].step, steps, Float64(required(params, "memory", Real)), steps, FreeParameter[],
         losses, Vector{T}[Vector{T}(p.synapses.weight) for p in setup.projections], initial,
         [deepcopy(trial.noises) for trial in setup.trials], rule, Lanes{T}[], Any[], Vector{LossState{T}}[], Dict{String,Any}())
     for d in required(params, "free", Vector)
@@ -76,14 +77,13 @@ function spike_rule(::Type{T}, params) where {T}
 end
 
 """
-How many steps are kept on the tape at once: all, if they fit into `memory` bytes; else about the square root of their number,
-with as many checkpoints.
+How many steps of a batch of `trials` are kept on the tape at once: as many as fit into `memory` bytes, but at least the square
+root of their number, with as many checkpoints.
 """
-function segment_length(setup::Setup{T}, steps::Int, memory::Float64) where {T}
-    lanes = setup.n * length(setup.trials)
-    per_step = Float64(lanes) * sizeof(T) * (length(setup.blueprint.variables) + 5 + length(reached(setup)))
-    per_step * steps <= memory && return steps
-    return max(ceil(Int, sqrt(steps)), min(steps, longest_delay(setup)))
+function segment_length(setup::Setup{T}, trials::Int, steps::Int, memory::Float64) where {T}
+    per_step = Float64(setup.n * trials) * sizeof(T) * (length(setup.blueprint.variables) + 5 + length(reached(setup)))
+    least = max(ceil(Int, sqrt(steps)), min(steps, longest_delay(setup)))
+    return floor(Int, clamp(memory / per_step, least, steps))
 end
 
 # ---- what is free -------------------------------------------------------------------------------------------------------
@@ -224,6 +224,7 @@ function lay_out!(problem::Problem{T}, trials::Vector{Int}) where {T}
     if length(problem.groups) != parts || any(p -> length(problem.groups[p].trials) != length(chosen[p]), 1:parts)
         watch = Int[watched(loss) for loss in problem.losses]
         free_input = any(p -> p.kind == "stimulus", problem.free)
+        problem.segment = segment_length(setup, length(trials), problem.steps, problem.memory)
         problem.groups = [Lanes(setup, t, problem.segment, problem.rule.visible, watch, n_numbers(problem), free_input) for t in chosen]
         problem.states = [LossState{T}[loss_state(loss, lanes, problem.segment) for lanes in problem.groups] for loss in problem.losses]
         problem.tiled = Any[tile(problem.cells, lanes) for lanes in problem.groups]

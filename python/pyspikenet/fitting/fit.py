@@ -16,10 +16,11 @@ from ..simulate import check_progress, progress_bar
 from ..stimulus import Stimulus, StimulusSum
 from .bounds import bounds_of
 from .checkpoint import Checkpoint, fingerprint
-from .free import Free, with_values
-from .losses import Loss, WeightedLosses
+from .free import with_values
+from .losses import Loss, Schedule, WeightedLosses
+from .plan import Plan, learning_rates
 from .predict import Progress
-from .problem import Outcome, Problem, Question, ask
+from .problem import Outcome, Problem, ask
 from .result import Fit, History
 from .surrogates import Surrogate
 
@@ -46,7 +47,7 @@ def fit(
     loss: Loss | WeightedLosses,
     stimulus: Stimulus | StimulusSum | None = None,
     method: str = "adam",
-    learning_rate: float | Mapping[str, float] = 0.01,
+    learning_rate: float | Schedule | Mapping[str, float | Schedule] = 0.01,
     settings: Mapping[str, float] | None = None,
     bounds: Mapping[str, tuple[ArrayLike | None, ArrayLike | None]] | None = None,
     dale: bool = False,
@@ -92,9 +93,9 @@ def fit(
     method : {"adam", "sgd", "rmsprop", "lbfgs"}
         The optimiser: Adam (Kingma and Ba 2015, arXiv 1412.6980), stochastic gradient descent, RMSprop, or L-BFGS-B
         (Byrd et al. 1995, doi 10.1137/0916069; through SciPy, on all trials at once).
-    learning_rate : float or dict of str to float, default 0.01
-        Size of the steps, in units of the parameter (adam, rmsprop); by name where they differ: 0 leaves a parameter
-        as it is. Not used by lbfgs.
+    learning_rate : float, Schedule, or dict of str to either, default 0.01
+        Size of the steps, in units of the parameter (adam, rmsprop); a :class:`Schedule` changes it from epoch to
+        epoch; by name where they differ: 0 leaves a parameter as it is. Not used by lbfgs.
     settings : dict, optional
         Other settings of the method: ``beta_1``, ``beta_2``, ``epsilon`` (adam); ``momentum`` (sgd); ``decay``,
         ``epsilon`` (rmsprop); ``memory`` (lbfgs).
@@ -186,8 +187,8 @@ def fit(
         raise ValueError(
             "method 'lbfgs' needs all trials and the same noise at once: no batch_size, trials_per_epoch or fresh_noise"
         )
-    rates = _learning_rates(learning_rate, question.free)
-    plan = _Plan(
+    rates = learning_rates(learning_rate, question.free)
+    plan = Plan(
         question, method, chosen, rates, n_epochs, size, per_epoch, flag("shuffle", shuffle),
         flag("fresh_noise", fresh_noise), waits, budget, seed, callback,
     )  # fmt: skip
@@ -210,51 +211,11 @@ def fit(
     return search.result(model, network, stimulus)
 
 
-def _learning_rates(given: Any, free: list[Free]) -> list[float]:
-    if not isinstance(given, Mapping):
-        return [number("learning_rate", given, "positive")] * len(free)
-    names = [f.name for f in free]
-    for name in given:
-        if name not in names:
-            raise ValueError(f"learning_rate must be of free parameters, {', '.join(names)}, got {shown(name)}")
-    missing = [name for name in names if name not in given]
-    if missing:
-        raise ValueError(f"learning_rate must have a number for each free parameter, got none for {missing[0]!r}")
-    return [number(f"learning_rate[{name!r}]", given[name], "nonnegative") for name in names]
-
-
-class _Plan:
-    """The settings of a search."""
-
-    def __init__(
-        self, question: Question, method: str, settings: dict[str, float], rates: list[float], epochs: int, batch: int,
-        per_epoch: int, shuffle: bool, fresh_noise: bool, patience: int | None, budget: float | None, seed: int,
-        callback: Callable[[Progress], bool | None] | None,
-    ) -> None:  # fmt: skip
-        self.question, self.method, self.rates, self.epochs, self.batch = question, method, rates, epochs, batch
-        self.settings: dict[str, Any] = {"method": method, **settings}
-        self.per_epoch, self.shuffle, self.fresh_noise = per_epoch, shuffle, fresh_noise
-        self.patience, self.budget, self.seed = patience, budget, seed
-        self.callback = callback
-
-    def batches(self, epoch: int) -> list[list[int]]:
-        """The trials of each step of an epoch."""
-        n, first = self.question.run.trials.size, epoch * self.per_epoch
-        rounds, trials = divmod(np.arange(first, first + self.per_epoch), n)
-        if self.shuffle:
-            orders = {k: np.random.default_rng([self.seed, k]).permutation(n) for k in np.unique(rounds).tolist()}
-            trials = np.array([orders[k][j] for k, j in zip(rounds.tolist(), trials.tolist(), strict=True)])
-        return [trials[k : k + self.batch].tolist() for k in range(0, trials.size, self.batch)]
-
-    def coefficients(self, epoch: int) -> list[float]:
-        return self.question.losses.coefficients(epoch / max(self.epochs - 1, 1))
-
-
 class _Search:
     """A fit under way."""
 
     def __init__(
-        self, plan: _Plan, problem: Problem, keeper: Checkpoint, history: History, low: list[Any], high: list[Any]
+        self, plan: Plan, problem: Problem, keeper: Checkpoint, history: History, low: list[Any], high: list[Any]
     ) -> None:
         self.plan, self.problem, self.keeper, self.history = plan, problem, keeper, history
         self.low, self.high = low, high
@@ -290,7 +251,7 @@ class _Search:
                 self.problem.reseed(plan.seed + self.epoch)
             weights = plan.coefficients(self.epoch)
             outcomes = [
-                (len(batch), self.problem.improve(batch, weights, plan.settings, plan.rates))
+                (len(batch), self.problem.improve(batch, weights, plan.settings, plan.rates_of(self.epoch)))
                 for batch in plan.batches(self.epoch)
             ]
             self._note(values, outcomes, bar)

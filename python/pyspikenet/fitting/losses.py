@@ -87,12 +87,12 @@ def _mask() -> Any:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A weight that goes in a straight line from `start` in the first to `end` in the last epoch.
+    """A weight of a loss, or a learning rate, that goes in a straight line from the first to the last epoch.
 
     Parameters
     ----------
     start, end : float
-        The weight at the begin and at the end.
+        The weight or rate in the first and in the last epoch.
     """
 
     start: float
@@ -108,7 +108,7 @@ class Schedule:
         return WeightedLosses([(self, loss)])
 
     def at(self, progress: float) -> float:
-        """The weight at `progress` from 0 to 1."""
+        """Its value at `progress` from 0 to 1."""
         return self.start + (self.end - self.start) * progress
 
 
