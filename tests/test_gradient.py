@@ -18,10 +18,10 @@ DATA = (RNG.random((TRIALS, STEPS, N)) < 0.1).astype(int)
 NETWORK = psn.Network.from_edges(
     pre=[0, 0, 1, 2, 2, 3, 3], post=[1, 2, 2, 3, 0, 0, 3], weight=[1.0, 0.7, 0.4, -0.6, -0.9, 0.8, 0.5], n=N
 )
-SURROGATES = [  # as steep as makes their smooth functions rise by about one, as a spike does
-    psn.SigmoidSurrogate(alpha=0.5), psn.SuperSpike(alpha=2.0), psn.TanhSurrogate(alpha=2.0),
-    psn.TriangleSurrogate(alpha=1.0), psn.ArctanSurrogate(alpha=0.5), psn.CircSurrogate(alpha=0.5),
-    psn.ErfcSurrogate(alpha=2.0), psn.StraightThrough(),
+SURROGATES = [
+    psn.SigmoidSurrogate(alpha=0.5), psn.SuperSpike(alpha=1.0), psn.TanhSurrogate(alpha=0.7),
+    psn.TriangleSurrogate(alpha=1.0), psn.ArctanSurrogate(alpha=0.5), psn.CircSurrogate(alpha=1.0),
+    psn.ErfcSurrogate(alpha=0.7), psn.StraightThrough(),
 ]  # fmt: skip
 CURRENT = {"i": psn.ExponentialSynapse(tau=4.0)}
 
@@ -71,12 +71,12 @@ def errors(asked: Question, most: int = 2, wanted: set[str] | None = None) -> di
 def _error(loss: Callable[[float], float], g: float, x: float, scale: float) -> float:
     """Relative error of a derivative; the distance is shortened where that of fourth order is not small yet."""
     best = np.inf
-    for distance in (2e-4, 2e-5, 2e-6):
+    for distance in (2e-4, 2e-5, 2e-6, 2e-7):
         h = distance * max(abs(x), 1e-2)
         difference = (8 * (loss(h) - loss(-h)) - (loss(2 * h) - loss(-2 * h))) / (12 * h)
         # Rounding of the loss limits what differences can tell of small derivatives.
         noise = 1e-14 * abs(loss(0.0)) / h
-        best = min(best, (abs(difference - g) - noise) / max(abs(difference), abs(g), 1e-9 * scale))
+        best = min(best, (abs(difference - g) - noise) / max(abs(difference), abs(g), 1e-9 * scale, 1e-300))
         if best < 1e-6:
             break
     return best
@@ -139,11 +139,12 @@ def test_every_parameter_agrees_with_finite_differences(model: Any, settings: di
 def test_every_surrogate_of_every_model_agrees_with_finite_differences(
     model: Any, settings: dict[str, Any], surrogate: Any
 ) -> None:
-    if isinstance(surrogate, psn.StraightThrough):  # which is not bounded: nor is the smooth run, if it is long
-        settings = settings | {"data": DATA[:, :3], "trials": None}
-        stimulus = settings["stimulus"]
-        if isinstance(stimulus, psn.ArrayStimulus):
-            settings["stimulus"] = stimulus.replace(data=stimulus.data[..., :3, :])
+    # Short runs: over many spikes their differences grow beyond what finite ones tell. Straight-through is not bounded.
+    steps = 3 if isinstance(surrogate, psn.StraightThrough) else 12
+    settings = settings | {"data": DATA[:, :steps], "trials": None}
+    stimulus = settings["stimulus"]
+    if isinstance(stimulus, psn.ArrayStimulus):
+        settings["stimulus"] = stimulus.replace(data=stimulus.data[..., :steps, :])
     found = errors(question(model, surrogate=surrogate, **settings))
     assert max(found.values()) < 1e-6, found
 
