@@ -114,7 +114,8 @@ def gradient(
     Memory grows with the number of steps until the tape of all states takes 256 MiB, then with its square root, for one
     more run forward (checkpoints, Griewank 1992, doi 10.1080/10556789208805505); cascade models keep every step.
     Results are the same to the last bit for any number of threads. Models whose spikes are drawn (:class:`GIF`, the
-    cascades) are differentiated through the probability of a spike, with derivative 1 (straight-through estimator, Bengio et al. 2013, arXiv 1308.3432).
+    cascades) are differentiated through the probability of a spike, with derivative 1 (straight-through estimator,
+    Bengio et al. 2013, arXiv 1308.3432).
 
     Examples
     --------
