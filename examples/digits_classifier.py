@@ -39,9 +39,9 @@ def digits(quick: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def encoded(images: np.ndarray) -> np.ndarray:
-    """Spikes (digit, time, pixel): the first of a leaky cell that each pixel drives; none of dark pixels."""
-    spikes = psn.encode.spike_latency(psn.encode.constant_current_lif(4.0 * images, STEPS))
-    return spikes.swapaxes(0, 1)
+    """Spikes (digit, time, pixel): one where what a pixel has summed up reaches 3, none of dark pixels."""
+    charge = np.arange(1, STEPS + 1)[:, None, None] * images
+    return psn.encode.spike_latency(charge >= 3.0).swapaxes(0, 1)
 
 
 def shown(spikes: np.ndarray) -> psn.ArrayStimulus:

@@ -137,7 +137,7 @@ def draw(runs, test: Trials, wrong, path: Path) -> None:
         right.plot(delays, by_delay, "o-", color=color, label=name)
     for ax in (left, right):
         ax.axhline(50, color="#999999", linewidth=0.8)
-        ax.set(ylabel="error (%)", ylim=(-2, 62))
+        ax.set(ylabel="error (%)", ylim=(-2, 72))
         ax.spines[["top", "right"]].set_visible(False)
     left.set(title="Unseen trials; dotted: those learnt from", xlabel="epoch")
     right.set(title="By how long the bit was to be kept", xlabel="other bits in between (ms)")
