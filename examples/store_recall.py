@@ -3,8 +3,12 @@
 Every 50 ms one of two groups of input neurons spikes, for a bit of 0 or 1, nine times in a row. With one of the bits
 comes a cue to store it, at the end one to recall it; in between lie 100 to 400 ms of other bits. Half of the hidden
 neurons are LSNN cells whose threshold rises with each of their spikes and decays within 600 ms. The same network
-without adaptation has membranes of 20 ms and synapses of 5 ms to remember with. One learns to write down a task, to
-give neurons of one network different parameters, and to see what a network has learnt.
+without adaptation has membranes of 20 ms and synapses of 5 ms, and can only remember by keeping neurons firing. One
+learns to write down a task, to give neurons of one network different parameters, and to see what a network has learnt.
+
+Measured with the seeds below: 0 % of 256 unseen trials wrong with adaptation (in other runs up to 1 %), 48 % without.
+In a run that differed from this in rounding only, neurons without adaptation learnt to keep firing, at 130 Hz, and 8 %
+were wrong. Both networks took 215 s together on two cores that did other work, too.
 
     python examples/store_recall.py [OUTPUT_FOLDER] [--quick]
 """
@@ -23,7 +27,6 @@ SYMBOL = 50  # ms
 CHANNELS = ("bit 0", "bit 1", "store", "recall")
 PER_CHANNEL = 8
 RATE = 100.0  # Hz, of a channel that is on
-MEAN_RATE = 20.0  # Hz, of all neurons: a memory of neurons that fire all the time is not what is wanted
 INPUT, ADAPTIVE, REGULAR, READOUT = PER_CHANNEL * len(CHANNELS), 30, 30, 2
 HIDDEN = ADAPTIVE + REGULAR
 N = INPUT + HIDDEN + READOUT
@@ -101,12 +104,11 @@ def learn(name: str, beta: float, train: Trials, test: Trials, epochs: int):
         )
 
     print(name)
-    answer = psn.CrossEntropy(labels=train.bit, readout="readout", variable="v", reduction="last")
     found = psn.fit(
         cells(beta),
         network(seed=0),
         free="weight",
-        loss=answer + 1e-3 * psn.TargetRate(rate=MEAN_RATE),
+        loss=psn.CrossEntropy(labels=train.bit, readout="readout", variable="v", reduction="last"),
         stimulus=train.stimulus,
         surrogate=psn.SuperSpike(alpha=5.0),
         learning_rate=0.01,
@@ -141,7 +143,7 @@ def draw(runs, test: Trials, wrong, path: Path) -> None:
         ax.spines[["top", "right"]].set_visible(False)
     left.set(title="Unseen trials; dotted: those learnt from", xlabel="epoch")
     right.set(title="By how long the bit was to be kept", xlabel="other bits in between (ms)")
-    right.legend(frameon=False, loc="center right")
+    right.legend(frameon=False, loc="center right", bbox_to_anchor=(1.0, 0.25))
 
     found, _ = next(iter(runs.values()))
     k = int(np.argmax(test.delay))
