@@ -6,6 +6,8 @@ reach, sum up what they get, and the one of the highest mean potential is the an
 surrogate gradients through time. One learns to encode numbers as spikes, to build layers as groups of one network, to
 fit with labels in batches, and to look at other data after each epoch with a callback.
 
+Measured: 96.9 % of 450 digits that it has not learnt from, after 41 s on two cores, compilation included.
+
     python examples/digits_classifier.py [OUTPUT_FOLDER] [--quick]
 """
 
