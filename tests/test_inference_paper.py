@@ -1,4 +1,4 @@
-"""The inference paper in its reduced form, end to end: examples/inference_paper/run.py --quick."""
+"""The inference paper in its reduced form, examples/inference_paper/run.py --quick; figures, too, with --slow."""
 
 import sys
 from importlib import import_module
@@ -28,14 +28,13 @@ def paper():
 @pytest.fixture(scope="module")
 def out(paper, tmp_path_factory):
     folder = tmp_path_factory.mktemp("paper")
-    paper["run"].main(["--quick", "--workers", "1", "--out", str(folder)])
+    paper["fits"].run_all(paper["run"].tasks(quick=True), folder / "fits", 1, lambda *_: None)
     return folder
 
 
 @pytest.fixture(scope="module")
-def found(out):
-    with xarray.open_dataset(out / "inference_paper.nc", engine="h5netcdf") as dataset:
-        return dataset.load()
+def found(paper, out):
+    return paper["collect"].of_fits(paper["run"].tasks(quick=True), out / "fits")
 
 
 def test_fits_are_better_than_what_they_began_with(found):
@@ -62,21 +61,6 @@ def test_parameters_stay_where_they_may_be(paper, found):
     distance = found.distance.sel(parameter="E_L")
     by_hand = np.sqrt(((found.E_L - found.target_E_L) ** 2).mean("neuron"))
     xarray.testing.assert_allclose(distance.drop_vars("parameter"), by_hand.transpose(*distance.dims))
-
-
-def test_linear_model_is_judged_too(found):
-    assert found.glm_matched_correlation.mean() > found.matched_correlation.sel(model="untrained").mean()
-    assert (found.glm_geodesic_similarity.mean("module") > 0.5).all()
-    rates = found.glm_firing_rate.mean("neuron") / found.target_firing_rate.mean("neuron")
-    assert ((rates > 0.4) & (rates < 2)).all()
-
-
-def test_figures_show_something(paper, out):
-    assert len(paper["figures"].FIGURES) == 12
-    for name in paper["figures"].FIGURES:
-        image = imread(out / f"figure_{name}.png")
-        assert min(image.shape[:2]) > 150, name
-        assert image[..., :3].std() > 0.03, name
 
 
 def test_fits_go_on_where_they_were_left(paper, out):
@@ -137,3 +121,23 @@ def test_gradient_is_that_of_the_paper(paper):
         step[network.pre[e], network.post[e]] = 1e-5
         ends = [run(own, weight + s * step, spikes)[0] for s in (1, -1)]
         assert found.gradient["weight"][e] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4, abs=1e-8)
+
+
+@pytest.mark.slow
+def test_dataset_and_figures(paper, out, found, capsys):
+    paper["run"].main(["--quick", "--workers", "1", "--out", str(out)])
+    printed = capsys.readouterr().out
+    assert "8 fits, 8 of them done before" in printed
+    assert "matched correlation: 0.34 -> 0.64 with the paper's own program" in printed
+    with xarray.open_dataset(out / "inference_paper.nc", engine="h5netcdf") as file:
+        whole = file.load()
+    xarray.testing.assert_equal(whole[list(found.data_vars)].drop_vars("seconds"), found.drop_vars("seconds"))
+    assert whole.glm_matched_correlation.mean() > found.matched_correlation.sel(model="untrained").mean()
+    assert (whole.glm_geodesic_similarity.mean("module") > 0.5).all()
+    rates = whole.glm_firing_rate.mean("neuron") / whole.target_firing_rate.mean("neuron")
+    assert ((rates > 0.4) & (rates < 2)).all()
+    assert len(paper["figures"].FIGURES) == 12
+    for name in paper["figures"].FIGURES:
+        image = imread(out / f"figure_{name}.png")
+        assert min(image.shape[:2]) > 150, name
+        assert image[..., :3].std() > 0.03, name

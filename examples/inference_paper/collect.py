@@ -23,8 +23,8 @@ LABELS = {
 }
 
 
-def dataset(tasks: Sequence[fits.Task], folder: Path, iterations: int = paper.ITERATIONS) -> xarray.Dataset:
-    """Every fit, the targets, and what linear models do that are fitted to the training data of so many iterations."""
+def of_fits(tasks: Sequence[fits.Task], folder: Path) -> xarray.Dataset:
+    """Every fit, and the parameters of the targets."""
     configurations = list(dict.fromkeys(c for c, _, _ in tasks))
     targets, numbers = sorted({t for _, t, _ in tasks}), sorted({n for _, _, n in tasks})
     rows = []
@@ -34,24 +34,27 @@ def dataset(tasks: Sequence[fits.Task], folder: Path, iterations: int = paper.IT
             files = [fits.file_of(folder, (configuration, target, number)) for number in numbers]
             of_targets.append(xarray.concat([_loaded(file) for file in files], "fit"))
         rows.append(xarray.concat(of_targets, "target"))
-    found = xarray.concat(rows, "configuration")
-    found = xarray.merge([found, xarray.concat([_kept(t, iterations, folder) for t in targets], "target")])
+    found = xarray.merge([xarray.concat(rows, "configuration"), xarray.concat(map(_parameters, targets), "target")])
     found["distance"] = _distances(found)
-    names = [str(c) for c in configurations]
     found = found.assign_coords(
-        configuration=names, target=targets, fit=numbers, state=np.arange(paper.ITERATIONS + 1),
-        iteration=np.arange(paper.ITERATIONS), group=("neuron", paper.GROUP),
+        configuration=[str(c) for c in configurations], target=targets, fit=numbers,
+        state=np.arange(paper.ITERATIONS + 1), iteration=np.arange(paper.ITERATIONS), group=("neuron", paper.GROUP),
         loss_function=("configuration", [c.loss for c in configurations]),
         optimiser=("configuration", [f"{c.method} {c.learning_rate:g}" for c in configurations]),
     )  # fmt: skip
     for name, unit in paper.UNITS.items():
-        for variable in (name, f"target_{name}"):
-            if variable in found:
-                found[variable].attrs["units"] = unit
+        found[name].attrs["units"] = found[f"target_{name}"].attrs["units"] = unit
     found.seconds.attrs["units"] = "s"
     for name, label in LABELS.items():
         found[name].attrs["long_name"] = label
     return found
+
+
+def dataset(tasks: Sequence[fits.Task], folder: Path, iterations: int = paper.ITERATIONS) -> xarray.Dataset:
+    """Every fit, the targets, and what linear models do that are fitted to the training data of so many iterations."""
+    found = of_fits(tasks, folder)
+    active = [_kept(target, iterations, folder) for target in found.target.values.tolist()]
+    return xarray.merge([found, xarray.concat(active, "target").assign_coords(target=found.target)])
 
 
 def _loaded(file: Path) -> xarray.Dataset:
@@ -66,20 +69,22 @@ def _kept(number: int, iterations: int, folder: Path) -> xarray.Dataset:
     return _loaded(path)
 
 
-def _target(number: int, iterations: int) -> xarray.Dataset:
-    """Parameters and activity of a target, and its generalised linear model, judged."""
+def _parameters(number: int) -> xarray.Dataset:
     model, network = paper.target(number)
     own = {f"target_{name}": ("neuron", getattr(model, name)) for name in paper.NAMES}
-    found = xarray.Dataset({**own, "target_weight": (("pre", "post"), network.to_dense())})
-    found["target_rate"] = ((), paper.RATE)
+    weight = (("pre", "post"), network.to_dense())
+    return xarray.Dataset({**own, "target_weight": weight, "target_rate": ((), paper.RATE)})
+
+
+def _target(number: int, iterations: int) -> xarray.Dataset:
+    """What a target does, and its generalised linear model, judged."""
     long = fits.data(number, "long")
-    active = judging.describe(long)
-    found = found.assign({f"target_{name}": active[name] for name in active})
     linear = baseline.fit(fits.data(number, "training", iterations), paper.seed(number, "training"))
     run = baseline.simulate(*linear, paper.seed(number, "long"))
-    judged = judging.judge(long, run)
-    found = found.assign({f"glm_{name}": judged[name] for name in judged})
-    for name, spikes in (("target", long), ("glm", run)):
+    parts = {"target": (long, judging.describe(long)), "glm": (run, judging.judge(long, run))}
+    found = xarray.Dataset()
+    for name, (spikes, judged) in parts.items():
+        found = found.assign({f"{name}_{variable}": judged[variable] for variable in judged})
         found[f"{name}_raster"] = (("step", "neuron"), spikes.spk.raster().values[0])
     return found
 

@@ -96,11 +96,10 @@ def _beside_target(found: xarray.Dataset, variable: str, label: str, unit: str, 
             ax.set(xscale="symlog", yscale="symlog")
             for axis in (ax.xaxis, ax.yaxis):
                 axis.set_ticks([0, 1, 10, 100], ["0", "1", "10", "100"])
-        difference = np.abs(x.values[both] - y.values[both]).mean()
-        ax.set(
-            title=f"{name}: mean difference {difference:.2g}{' Hz' if unit else ''}",
-            xlabel=f"{label} of the target{unit}",
-        )
+        difference, beyond = np.abs(x.values[both] - y.values[both]).mean(), int((y.values[both] > top).sum())
+        hidden = f", {beyond} beyond" if beyond else ""
+        ax.set_title(f"{name}: mean difference {difference:.2g}{' Hz' if unit else ''}{hidden}", fontsize=10)
+        ax.set_xlabel(f"{label} of the target{unit}")
         ax.set(xlim=(-0.04 * top if not log else -0.2, top), ylim=(-0.04 * top if not log else -0.2, top))
         ax.set_ylabel(f"{label} of the {'network' if name != 'linear model' else name}{unit}")
     return figure

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import collect
     import figures
 
-    found = collect.dataset(wanted, chosen.out / "fits", 5 if chosen.quick else paper.ITERATIONS)
+    found = collect.dataset(wanted, chosen.out / "fits", 2 if chosen.quick else paper.ITERATIONS)
     found.to_netcdf(chosen.out / "inference_paper.nc", engine="h5netcdf")
     figures.draw_all(found, chosen.out)
     print(collect.summary(found))
