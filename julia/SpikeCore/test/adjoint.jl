@@ -36,8 +36,8 @@ gradients(problem, trials) = S.evaluate!(problem, Int[1:trials;], [1.0], true)
     again = gradients(gradient_problem(threads=2), 6)
     @test again[1] == loss && again[3][1] == of_weight && again[3][2] == of_beta && again[4] == counts
     pieces = gradient_problem(memory=1.0)
-    @test pieces.segment == 8
     found = gradients(pieces, 6)
+    @test pieces.segment == 8
     @test found[1] == loss
     @test found[3][1] ≈ of_weight rtol = 1e-5
     @test found[3][2] ≈ of_beta rtol = 1e-5
