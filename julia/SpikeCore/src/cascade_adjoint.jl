@@ -296,7 +296,7 @@ function backward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{
             given || collect!(lanes.of_spike, lanes, projection, weight, j)
         end
         for lag in 0:(given ? 0 : min(length(self), m - j))-1
-            add_column_scaled!(lanes.of_spike, of_drive, at + (lag + 1) * size, self[lag+1])
+            add_scaled!(lanes.of_spike, of_drive, at + (lag + 1) * size, self[lag+1])
         end
         through_draw!(lanes, cells, setup, problem.rule, found, j)
         for l in 1:occupied(lanes)
@@ -344,13 +344,6 @@ function add_constants!(found::CascadeConstants, lanes::Lanes{T}, of_drive::Matr
     isempty(lanes.noise) && return nothing
     for i in 1:n
         found.noise[length(found.noise) == 1 ? 1 : i] += of_drive[at+i] * lanes.noise[1][at+i]
-    end
-    return nothing
-end
-
-function add_column_scaled!(x::Vector{T}, y::Matrix{T}, at::Int, scale::T) where {T}
-    @inbounds @simd ivdep for l in 1:length(x)
-        x[l] = muladd(scale, y[at+l], x[l])
     end
     return nothing
 end
