@@ -349,6 +349,30 @@ function list_sent!(lanes::Lanes{T}, amount::Matrix{T}, ahead::Int, m::Int) wher
     return nothing
 end
 
+"The same from the list of spikes, which is in the order of steps: sorted by neuron and trial, it stays so within."
+function list_fired!(lanes::Lanes)
+    n, trials, pointer = lanes.n, length(lanes.trials), lanes.sent_pointer
+    place = zeros(Int, n * trials + 1)
+    for (l, _) in lanes.fired
+        b, i = divrem(Int(l) - 1, n)
+        place[i*trials+b+2] += 1
+    end
+    for k in 1:n*trials
+        place[k+1] += place[k]
+    end
+    resize!(pointer, n + 1)
+    for i in 0:n
+        pointer[i+1] = place[i*trials+1]
+    end
+    resize!(lanes.sent_at, length(lanes.fired))
+    for (l, j) in lanes.fired
+        b, i = divrem(Int(l) - 1, n)
+        k = place[i*trials+b+1] += 1
+        lanes.sent_at[k] = (b % Int32, j)
+    end
+    return nothing
+end
+
 function visit_sent(f::F, lanes::Lanes{T}, amount::Matrix{T}, ahead::Int, m::Int) where {F,T}
     n, size = lanes.n, lanes.size
     for b in 0:length(lanes.trials)-1, j in 1:m

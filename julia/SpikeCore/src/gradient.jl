@@ -330,7 +330,11 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
             backward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, numbers, problem.first_step + start, m)
             if any(parameter -> parameter.kind == "weight", problem.free)
                 g = setup.blueprint.graded
-                g == 0 ? list_sent!(lanes, lanes.spikes, 0, m) : list_sent!(lanes, lanes.tape[g], lanes.size, m)
+                if g > 0
+                    list_sent!(lanes, lanes.tape[g], lanes.size, m)
+                else
+                    problem.rule.relaxed ? list_sent!(lanes, lanes.spikes, 0, m) : list_fired!(lanes)
+                end
             end
         end
         for (k, parameter) in enumerate(problem.free)

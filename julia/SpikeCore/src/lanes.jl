@@ -59,6 +59,7 @@ mutable struct Lanes{T}
     loss_states::Vector{Matrix{T}}  # per variable that a loss looks at
     numbers::Matrix{T}              # [lane, number of the cell]
     noise_start::Vector{Vector{Vector{Float64}}}    # of the stimuli, by trial, at the begin of the segment
+    fired::Vector{Tuple{Int32,Int32}}       # lane and step of each spike of the segment, but for relaxed runs
     sent_pointer::Vector{Int}       # see `list_sent!`
     sent_at::Vector{Tuple{Int32,Int32}}
     together::Bool                  # whether the batch has so many trials that they go through synapses side by side
@@ -90,7 +91,7 @@ function Lanes(setup::Setup{T}, trials::Vector{Int}, steps::Int, seen::Bool, wat
                     [zeros(T, size) for _ in 1:K], zeros(T, size), zeros(T, size), zeros(T, size, free_input ? steps : 1),
                     [matrix(k in targets, steps + delays) for k in 1:K], zeros(T, size, steps),
                     [matrix(k in watched, steps) for k in 1:K], zeros(T, size, n_numbers + 1),
-                    [Vector{Float64}[] for _ in trials], Int[], Tuple{Int32,Int32}[], false, T[], T[])
+                    [Vector{Float64}[] for _ in trials], Tuple{Int32,Int32}[], Int[], Tuple{Int32,Int32}[], false, T[], T[])
 end
 
 channels_of(s::Stimuli) = Int[[t.channel for t in s.wave_targets]; [t.target.channel for t in s.tables];
@@ -187,6 +188,7 @@ function forward!(lanes::Lanes{T}, setup::Setup{T}, cells::P, @nospecialize(rule
     tape = ntuple(k -> lanes.tape[k], Val(n_states(C)))
     noise = ntuple(k -> lanes.noise[k], Val(n_noises(M)))
     random = needs_random(M) || rule.stochastic
+    empty!(lanes.fired)
     for j in 1:m
         step = first_step + j - 1
         gather!(lanes, setup, j, step)
@@ -289,6 +291,7 @@ function hard_reset!(lanes::Lanes{T}, cells::P, tape::Tuple, j::Int, step::Int, 
             @inbounds s[base+l] == 0 && continue
             membrane = at(cells, l).membrane
             put!(tape, reset(membrane, at_lane(tape, base + size + l)), base + size + l)
+            l <= occupied(lanes) && push!(lanes.fired, (l % Int32, j % Int32))
             @inbounds lanes.free[l] = min(step + refractory_steps(membrane, dt), typemax(Int32)) % Int32
         end
     end

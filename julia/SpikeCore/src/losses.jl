@@ -218,11 +218,10 @@ function scale_by_roots!(weights::Vector{T}, loss::VanRossumLoss{T}, lanes::Lane
     return weights
 end
 
-function pull!(loss::VanRossumLoss{T}, lanes::Lanes{T}, state::LossState{T}, start::Vector{Vector{T}}, first::Int, m::Int,
-               scale::T) where {T}
+"Makes the filtered difference of a segment again, from what was carried into it; `traces`: the filtered spikes before each step."
+function filter_again!(traces::Matrix{T}, loss::VanRossumLoss{T}, lanes::Lanes{T}, state::LossState{T}, carry::Vector{Vector{T}},
+                       first::Int, m::Int) where {T}
     fill_target!(state.scratch, loss.target, lanes, first, m)
-    carry = map(copy, start)
-    traces = zeros(T, loss.recent ? lanes.size : 0, loss.recent ? m : 0)
     for j in 1:m
         at, mask = (j - 1) * lanes.size, loss.target.mask[first+j]
         if loss.recent
@@ -231,6 +230,16 @@ function pull!(loss::VanRossumLoss{T}, lanes::Lanes{T}, state::LossState{T}, sta
         else
             filter_step!(carry[1], carry[2], lanes.seen, state.scratch, at, loss.decay, mask)
         end
+    end
+    return nothing
+end
+
+function pull!(loss::VanRossumLoss{T}, lanes::Lanes{T}, state::LossState{T}, start::Vector{Vector{T}}, first::Int, m::Int,
+               scale::T) where {T}
+    traces = zeros(T, loss.recent ? lanes.size : 0, loss.recent ? m : 0)
+    # Where the segment is the whole run, `observe!` has left the filtered difference.
+    if loss.recent || m < length(loss.target.mask)
+        filter_again!(traces, loss, lanes, state, map(copy, start), first, m)
     end
     weights = scale_by_roots!(lane_weights(loss.target.weight, lanes, 2 * loss.unit * scale), loss, lanes, state)
     for j in m:-1:1

@@ -125,9 +125,13 @@ function evaluate_session(params, arrays)
     problem = session(params)
     take_values!(problem, arrays)
     wanted = get(params, "gradient", true)
+    start = time_ns()
     found = Base.invokelatest(evaluate!, problem, chosen_trials(params), chosen_coefficients(params), wanted)
+    seconds = (time_ns() - start) / 1e9
     wanted && check_gradients(problem, found[3])
-    return outcome(problem, found, wanted)
+    result, recorded = outcome(problem, found, wanted)
+    result["seconds"] = seconds
+    return result, recorded
 end
 
 function improve_session(params, arrays)

@@ -27,7 +27,7 @@ Data = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Loss, its terms, norms of the gradient by parameter, mean counts of neurons, gradients if asked for, accuracy."""
+    """Loss, its terms, norms of the gradient by parameter, mean counts of neurons, gradients if asked for, and more."""
 
     loss: float
     losses: list[float]
@@ -35,6 +35,7 @@ class Outcome:
     counts: Floats
     gradients: list[Floats]
     accuracy: float  # NaN where there are no classes
+    seconds: float  # by Julia's clock; NaN where that was not asked for
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,7 @@ class Problem:
             np.array(arrays["counts"]) / trials,
             self._gradients(arrays) if with_gradient else [],
             float(answer["accuracy"][0]) if answer["accuracy"] else math.nan,
+            float(answer.get("seconds", math.nan)),
         )
 
     def _gradients(self, arrays: dict[str, NDArray[Any]]) -> list[Floats]:
