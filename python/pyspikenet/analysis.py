@@ -25,7 +25,17 @@ def _span(dataset: xarray.Dataset) -> tuple[float, float, float]:
 
 
 def trial_positions(dataset: xarray.Dataset) -> NDArray[np.int64]:
-    """Position of each spike's trial along the dimension trial."""
+    """Position of each spike's trial along the dimension trial.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        A dataset of spikes.
+
+    Returns
+    -------
+    ndarray of int64, shape (spike,)
+    """
     ids = np.asarray(dataset.trial.values)
     order = np.argsort(ids)
     return np.asarray(order[np.searchsorted(ids, dataset.spike_trial.values, sorter=order)])

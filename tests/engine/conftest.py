@@ -16,6 +16,7 @@ from pyspikenet.engine.worker import WorkerEngine
 # A run that takes long, and a short one; what child programs begin with.
 PRELUDE = """
 import os, signal, sys, threading, time
+import xarray  # an import that is interrupted may leave its file open
 import pyspikenet as psn
 from pyspikenet import engine
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background of a shell is started without

@@ -83,8 +83,8 @@ def gradient(
         neuron)``.
     duration : float, optional
         Length of the run [ms]; default that of the data.
-    surrogate : Surrogate, default SuperSpike(alpha=10)
-        What stands for the derivative of a spike by the distance from threshold.
+    surrogate : Surrogate, optional
+        What stands for the derivative of a spike by the distance from threshold; default ``SuperSpike(alpha=10)``.
     mode : {"surrogate", "soft", "relaxed"}
         ``surrogate``: spikes are spikes, in the network and for the loss. ``soft``: the loss sees the smooth function
         that the surrogate is the derivative of, the network spikes. ``relaxed``: the smooth function takes the place of

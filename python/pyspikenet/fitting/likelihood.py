@@ -92,7 +92,7 @@ def fit_glm(
         Strengths to choose from; default 13 on a logarithmic axis down from where the penalty leaves next to nothing.
     max_passes : int, default 500
         Limit of passes over the data; a warning says where it was met.
-    tolerance : float, default 1e-8
+    tolerance : float, default 1e-08
         Largest gradient of the mean log-likelihood at the end, in units of the square root of its curvature.
     threads : int, optional
         Threads to use; default, and at most, those of the engine. The result does not depend on it.

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from ..parameters import Parameters, parameterised, quantity
 
 
-def _alpha(default: float, unit: str = "1 / unit of the potential") -> Any:
+def _alpha(default: float, unit: str = "1/unit of v") -> Any:
     return quantity(default=default, unit=unit, description="steepness", range="positive")
 
 
@@ -65,7 +65,7 @@ class CircSurrogate(Surrogate):
     r""":math:`\alpha^3 / (x^2 + \alpha^2)^{3/2}`; alpha is a width here."""
 
     name: ClassVar[str] = "circ"
-    alpha: float = _alpha(1.0, "unit of the potential")
+    alpha: float = _alpha(1.0, "unit of v")
 
 
 @parameterised
