@@ -1,11 +1,9 @@
 # Type inference of what a first call needs, done once when the package is compiled and not in every process.
 
 # Double precision only, and no more than most first calls need: each statement lengthens the first start of an installation.
-for M in (Cascade{Float64,Sigmoid,Bernoulli}, Cascade{Float64,Exponential,Poisson})
-    precompile(advance!, (Run{Float64,Float64,Shared{M},false}, Int))
-end
+precompile(advance!, (Run{Float64,Float64,Shared{Cascade{Float64,Sigmoid,Bernoulli}},false}, Int))
 precompile(Setup, (Type{Float64}, Type{Float64}, Blueprint{Float64}, Dict{String,Any}, Dict{String,Any}, Int, Float64))
-for model in ("BernoulliGLM", "PoissonGLM", "LIF")
+for model in ("BernoulliGLM", "LIF")
     precompile(MODELS[model], (Parameters, Type{Float64}, Float64))
 end
 precompile(merged_spikes, (Vector{Trial{Float64}},))
