@@ -4,14 +4,17 @@ import inspect
 import subprocess
 import sys
 
+import pytest
+
 import pyspikenet as psn
 
 MODULES = {"analysis", "encode", "plot"}
 
 
-def test_no_name_becomes_a_module_of_the_package():
+@pytest.mark.parametrize("before", ["", "import pyspikenet.fitting.fit, pyspikenet.simulate, pyspikenet.tune\n"])
+def test_no_name_becomes_a_module_of_the_package(before):
     code = (
-        "import inspect, pyspikenet as psn\n"
+        f"{before}import inspect, pyspikenet as psn\n"
         "found = [(x, getattr(psn, x)) for x in [*psn.__all__, *psn.__all__]]\n"
         "print(sorted({x for x, y in found if inspect.ismodule(y)}))"
     )

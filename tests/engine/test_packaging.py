@@ -14,7 +14,11 @@ from pyspikenet.engine import locate
 
 ROOT = Path(__file__).resolve().parents[2]
 JULIA = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "julia" / "SpikeCore" / "src").rglob("*.jl"))
-PYTHON = sorted(str(p.relative_to(ROOT / "python")) for p in (ROOT / "python" / "pyspikenet").rglob("*.py"))
+PYTHON = sorted(
+    str(p.relative_to(ROOT / "python"))
+    for p in (ROOT / "python" / "pyspikenet").rglob("*.py*")
+    if p.suffix in (".py", ".pyi")
+)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pyspikenet import engine
 from pyspikenet.doctor import main
 from pyspikenet.engine import locate
 
-LATER = ("xarray", "scipy", "matplotlib", "juliacall", "juliapkg", "pandas", "networkx", "tqdm")
+LATER = ("numpy", "xarray", "scipy", "matplotlib", "juliacall", "juliapkg", "pandas", "networkx", "tqdm")
 
 
 def test_import_is_quick_and_starts_nothing():
