@@ -80,6 +80,21 @@ cell_type(::Shared{C}) where {C} = C
 cell_type(::PerCell{C}) where {C} = C
 membrane_type(::Type{Cell{S,M,R}}) where {S,M,R} = M
 
+# Neurons are swept in blocks that fill vector registers. What is left over would be done one by one, slower and rounded
+# otherwise, so a few more that never spike make the last block a whole one. Loops over few variables do several registers
+# at once.
+const BLOCK = 64
+room_for(n::Int, variables::Int) = (block = variables < 4 ? BLOCK : BLOCK ÷ 4; block * cld(n, block))
+
+"Lets columns and initial values go on to the end of the last block, as those of the last neuron."
+function make_room!(cells, blueprint::Blueprint{T}, n::Int) where {T}
+    room = room_for(n, length(blueprint.initial))
+    foreach(x -> lengthen!(x, room), blueprint.initial)
+    cells isa PerCell && foreach(x -> lengthen!(x::Vector{T}, room), cells.columns)
+    return nothing
+end
+lengthen!(x::Vector, room::Int) = append!(x, fill(x[end], room - length(x)))
+
 # ---- from parameters ----------------------------------------------------------------------------------------------------
 
 "The parameter of neuron `i`."
@@ -137,10 +152,24 @@ shared_cells(::Type{C}, ::Type{T}, @nospecialize(cell)) where {C,T} = Shared{C}(
 function different_cells(::Type{C}, ::Type{T}, p::Parameters, @nospecialize(make), @nospecialize(first_cell), dt::Float64) where {C,T}
     n_numbers = length(flat(first_cell))
     columns = [Vector{T}(undef, p.n) for _ in 1:n_numbers]
+    given = differing(p)
     for i in 1:p.n
-        fill_columns!(columns, i, flat(i == 1 ? first_cell : one_cell(make, p, i, dt)[1]))
+        # A cell like the one before it, of the same population, is not made again.
+        i > 1 && alike(given, i) ? repeat_columns!(columns, i) :
+            fill_columns!(columns, i, flat(i == 1 ? first_cell : one_cell(make, p, i, dt)[1]))
     end
     return PerCell{C,NTuple{n_numbers,Vector{T}}}((columns...,))
+end
+
+"The parameters that differ between neurons."
+differing(p::Parameters) = Vector{Float64}[vec(Float64.(x)) for x in values(p.arrays) if length(x) == p.n]
+"Whether neuron `i` has the parameters of the one before it."
+alike(given::Vector{Vector{Float64}}, i::Int) = all(x -> @inbounds(x[i] === x[i-1]), given)
+
+function repeat_columns!(columns::Vector{Vector{T}}, i::Int) where {T}
+    for column in columns
+        @inbounds column[i] = column[i-1]
+    end
 end
 
 function fill_columns!(columns::Vector{Vector{T}}, i::Int, numbers) where {T}
@@ -159,10 +188,11 @@ function blueprint(::Type{T}, @nospecialize(C), p::Parameters, given::Vector{Any
     end
     append!(arrivals, own_arrivals(M))
     initial = Vector{T}[zeros(T, p.n) for _ in names]
+    different = differing(p)
     for i in 1:p.n
-        at_rest = isempty(p.arrays) && i > 1 ? nothing : resting(i)
+        at_rest = i > 1 && alike(different, i) ? nothing : resting(i)
         for k in 1:n_variables(M)::Int
-            initial[k][i] = at_rest === nothing ? initial[k][1] : at_rest[k]
+            initial[k][i] = at_rest === nothing ? initial[k][i-1] : at_rest[k]
         end
     end
     return Blueprint{T}(Kernel{T}(PASS, 0, 0, 0, 0, T[]), T[1], T[], T[], 0.0, names, arrivals, initial, n_noises(M),

@@ -39,7 +39,7 @@ function membrane_sweep!(trial::Trial{T}, part::Part, cells::P, dt::T, now::Int,
     lane = (now & 3) * length(drive)
     time, step_number = T(now) * dt, now % Int32
     good = true
-    @inbounds @simd ivdep for i in part.range
+    @inbounds @simd ivdep for i in part.swept
         cell = at(cells, i)
         ready = free[i] <= step_number
         noise = each(x -> x[lane+i], xi)
@@ -56,28 +56,21 @@ end
 "Lists those that fired, resets them and makes them refractory."
 function collect_membrane_spikes!(part::Part, trial::Trial{T}, cells::P, dt::T, now::Int, state::S) where {T,P<:Cells,S<:Tuple}
     buffer = (now & 1) + 1
-    fired, spiking, counts, free = trial.fired, part.spiking[buffer], part.counts[buffer], trial.free
-    m = 0
-    low, high = first(part.range), last(part.range)
-    GC.@preserve fired begin
-        words = Ptr{UInt64}(pointer(fired))
-        for w in (low-1)>>3:(high-1)>>3
-            word = unsafe_load(words, w + 1)
-            while word != 0
-                i = 8w + trailing_zeros(word) >> 3 + 1
-                word &= word - 1
-                m += 1
-                @inbounds spiking[m] = i - 1
-                @inbounds counts[m] = 1
-                membrane = at(cells, i).membrane
-                store!(state, reset(membrane, load(state, i)), i)
-                @inbounds free[i] = min(now + refractory_steps(membrane, dt), typemax(Int32)) % Int32
-            end
-        end
-    end
+    spiking, counts = part.spiking[buffer], part.counts[buffer]
+    m = list_fired(list_membrane_spike!, trial.fired, part.range, spiking, counts, trial.free, cells, dt, now, state)
     part.n_spiking[8buffer] = m
     now >= 0 && record_spikes!(part, spiking, counts, m, now)
     return nothing
+end
+
+@inline function list_membrane_spike!(i::Int, m::Int, spiking::Vector{Int32}, counts::Vector{Int32}, free::Vector{Int32},
+                                      cells::P, dt::T, now::Int, state::S) where {T,P<:Cells,S<:Tuple}
+    @inbounds spiking[m] = i - 1
+    @inbounds counts[m] = 1
+    membrane = at(cells, i).membrane
+    store!(state, reset(membrane, load(state, i)), i)
+    @inbounds free[i] = min(now + refractory_steps(membrane, dt), typemax(Int32)) % Int32
+    return true
 end
 
 "White noise of the equations, of standard deviation 1 / sqrt(dt), for the four steps of a block of random numbers."

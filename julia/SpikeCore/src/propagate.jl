@@ -174,6 +174,7 @@ end
 
 "Adds the synapses low + 1 : high of each of `rows[1:m]`, times its amount, to the ring."
 function deliver!(ring::Matrix{T}, synapses::Connectivity, weight::Vector, rows::Vector{Row}, m::Int, step::Int) where {T}
+    m == 0 && return nothing
     target, delay = synapses.target, synapses.delay
     target_at, weight_at, size_of_weight = address_of(target), address_of(weight), sizeof(eltype(weight))
     depth, n = size(ring, 2), size(ring, 1)

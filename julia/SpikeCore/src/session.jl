@@ -34,6 +34,7 @@ function Run(params::Dict{String,Any}, arrays::Dict{String,Any})
     name = required(model, "name", String)
     haskey(MODELS, name) || fail("unknown model ", name, "; known are ", join(sort!(collect(keys(MODELS))), ", "))
     neurons, blueprint = MODELS[name](Parameters(model, owned_by("model.", arrays), n), T, dt)
+    is_membrane(blueprint) && make_room!(neurons, blueprint, n)
     is_membrane(blueprint) && haskey(params, "clamped_until") && fail("spikes can be given to cascade models only")
     setup = Setup(T, W, blueprint, params, arrays, n, dt)
     return Run{T,W,typeof(neurons),setup.is_plastic}(setup, neurons)
@@ -159,7 +160,7 @@ function set_initial_state!(setup::Setup{T}, kind::String, arrays) where {T}
                 fail(name, " must have one value per neuron [and trial]")
             for trial in setup.trials
                 values = x[:, size(x, 2) == 1 ? 1 : trial.column]
-                k === nothing ? trial.free .= trial.step .+ Int32.(values) : trial.state[k] .= values
+                k === nothing ? wait!(trial, values) : copyto!(trial.state[k], values)
             end
         end
     elseif kind != "rest"

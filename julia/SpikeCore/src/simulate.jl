@@ -288,30 +288,54 @@ function check_part(run::Run, trial::Trial, part::Part)
          activity(model, (drive=g,), run.setup.dt), " at a drive of ", g, ", but must be ", requirement(what))
 end
 
-"Reads `fired` eight neurons at a time and lists those that did, in the buffer of this step."
-function collect_spikes!(part::Part, trial::Trial{T}, cells, dt::T, source::Source, now::Int) where {T}
-    buffer = (now & 1) + 1
-    fired, spiking, counts = trial.fired, part.spiking[buffer], part.counts[buffer]
+"""
+Calls `list!(i, m + 1, what...)` for each neuron i of `range` that fired, in order, m of which were listed; it tells whether i
+is, too. Blocks without spikes are skipped.
+"""
+@inline function list_fired(list!::F, fired::Vector{UInt8}, range::UnitRange{Int}, what::Vararg{Any,N}) where {F,N}
     m = 0
-    low, high = first(part.range), last(part.range)
     GC.@preserve fired begin
         words = Ptr{UInt64}(pointer(fired))
-        for w in (low-1)>>3:(high-1)>>3
-            word = unsafe_load(words, w + 1)
-            while word != 0
-                i = 8w + trailing_zeros(word) >> 3 + 1
-                word &= word - 1
-                @inbounds count = spikes_of(at(cells, i), trial.drive[i], dt, trial.bits, source, i, now)
-                count > 0 || continue
-                m += 1
-                @inbounds spiking[m] = i - 1
-                @inbounds counts[m] = count
+        for block in (first(range)-1)÷BLOCK:(last(range)-1)÷BLOCK
+            any_bit(words + BLOCK * block) || continue
+            for w in 0:7
+                word = unsafe_load(words, 8block + w + 1)
+                while word != 0
+                    m += list!(BLOCK * block + 8w + trailing_zeros(word) >> 3 + 1, m + 1, what...)
+                    word &= word - 1
+                end
             end
         end
     end
+    return m
+end
+
+"Whether any of eight words is not zero."
+@inline function any_bit(words::Ptr{UInt64})
+    bits = zero(UInt64)
+    for w in 1:8
+        bits |= unsafe_load(words, w)
+    end
+    return bits != 0
+end
+
+"Lists the neurons that fired, in the buffer of this step."
+function collect_spikes!(part::Part, trial::Trial{T}, cells, dt::T, source::Source, now::Int) where {T}
+    buffer = (now & 1) + 1
+    spiking, counts = part.spiking[buffer], part.counts[buffer]
+    m = list_fired(list_spike!, trial.fired, part.range, spiking, counts, trial, cells, dt, source, now)
     part.n_spiking[8buffer] = m
     now >= 0 && record_spikes!(part, spiking, counts, m, now)
     return nothing
+end
+
+@inline function list_spike!(i::Int, m::Int, spiking::Vector{Int32}, counts::Vector{Int32}, trial::Trial{T}, cells, dt::T,
+                             source::Source, now::Int) where {T}
+    @inbounds count = spikes_of(at(cells, i), trial.drive[i], dt, trial.bits, source, i, now)
+    count > 0 || return false
+    @inbounds spiking[m] = i - 1
+    @inbounds counts[m] = count
+    return true
 end
 
 @inline function spikes_of(model::M, g::T, dt::T, bits, source, i, now) where {M,T}

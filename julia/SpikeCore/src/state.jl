@@ -24,6 +24,7 @@ step stands apart from what other threads read, in memory too.
 """
 mutable struct Part
     range::UnitRange{Int}
+    swept::UnitRange{Int}               # the same, and what fills up the last block
     spiking::NTuple{2,Vector{Int32}}    # zero-based neurons that fired, in order
     counts::NTuple{2,Vector{Int32}}
     n_spiking::Vector{Int}              # that of buffer b at [8b], with room around it
@@ -40,10 +41,10 @@ mutable struct Part
     failure::Tuple{Int,Int}             # neuron and step at which an activity was not admissible
 end
 
-function Part(range::UnitRange{Int})
+function Part(range::UnitRange{Int}, swept::UnitRange{Int}=range)
     size = length(range)
     buffers() = (Vector{Int32}(undef, size), Vector{Int32}(undef, size))
-    return Part(range, buffers(), buffers(), zeros(Int, 24), Vector{Row}(undef, ROWS_AT_ONCE), NTuple{2,Vector{Float64}}[],
+    return Part(range, swept, buffers(), buffers(), zeros(Int, 24), Vector{Row}(undef, ROWS_AT_ONCE), NTuple{2,Vector{Float64}}[],
                 Float64[], ntuple(i -> 0, 16), typemin(Int), typemin(Int), Int32[], Int64[], 0, Float64[], (0, 0))
 end
 
@@ -134,6 +135,9 @@ function blocks(n::Int, parts::Int)
     return [cuts[p]+1:cuts[p+1] for p in 1:parts if cuts[p+1] > cuts[p]]
 end
 
+"From which step on neurons may spike: all from the first one, but what stands behind the last neuron never."
+first_free(n::Int, room::Int) = Int32[i <= n ? typemin(Int32) : typemax(Int32) for i in 1:room]
+
 "Where the noises of the stimuli begin."
 function first_noises(stimuli::Stimuli, seed, id, n::Int)
     found = Vector{Float64}[]
@@ -147,22 +151,23 @@ end
 function Trial(::Type{T}, id, column, first_step, n, projections, stimuli::Stimuli{T}, blueprint::Blueprint{T}, ranges,
                seed) where {T}
     noisy = !isempty(blueprint.background_noise)
+    room = is_membrane(blueprint) ? length(blueprint.initial[1]) : n
     noises = first_noises(stimuli, seed, id, n)
     state = map(copy, blueprint.initial)
     graded() = zeros(T, blueprint.graded == 0 ? 0 : n)
-    ring(p) = p.direct ? reshape(state[p.into], n, 1) : zeros(T, n, history(p.kernel) + p.synapses.longest_delay)
+    ring(p) = p.direct ? reshape(state[p.into], room, 1) : zeros(T, n, history(p.kernel) + p.synapses.longest_delay)
     return Trial{T}(id, column, first_step, Filter{T}[Filter(p.kernel, ring(p)) for p in projections],
                     Filter{T}[Filter(kernel, n, 1) for kernel in stimuli.channels],
-                    zeros(T, n, length(blueprint.self)), noises, zeros(T, n), zeros(T, n),
-                    zeros(UInt8, 8 * cld(n, 8)), zeros(UInt32, blueprint.needs_random ? n : 0, 4),
+                    zeros(T, n, length(blueprint.self)), noises, zeros(T, room), zeros(T, room),
+                    zeros(UInt8, BLOCK * cld(room, BLOCK)), zeros(UInt32, blueprint.needs_random ? room : 0, 4),
                     zeros(T, noisy ? n : 0, 4), zeros(UInt32, noisy ? n : 0, 4), state, (graded(), graded()),
                     Plastic{T}[Plastic(T, n, p.synapses.weight, p.pair, p.short_term) for p in projections],
-                    fill(typemin(Int32), isempty(state) ? 0 : n), [zeros(T, n, 4) for _ in 1:blueprint.noises], zeros(T, 0, 0),
-                    Float64[], map(range -> Part(range, projections), ranges))
+                    isempty(state) ? Int32[] : first_free(n, room), [zeros(T, room, 4) for _ in 1:blueprint.noises], zeros(T, 0, 0),
+                    Float64[], [Part(range, last(range) == n ? (first(range):room) : range, projections) for range in ranges])
 end
 
-function Part(range::UnitRange{Int}, projections::Vector{<:Projection})
-    part = Part(range)
+function Part(range::UnitRange{Int}, swept::UnitRange{Int}, projections::Vector{<:Projection})
+    part = Part(range, swept)
     for p in projections
         size = p.short_term === nothing ? 0 : length(range)
         push!(part.released, (zeros(size), zeros(size)))
@@ -173,20 +178,20 @@ end
 
 # ---- state as arrays: rows of rings are counted from the next step on, so that they mean the same at any step --------
 
-"The vectors and the rings of a trial's state by name."
+"The vectors, of which the first so many numbers count, and the rings of a trial's state by name."
 function state_pieces(setup, trial::Trial{T}) where {T}
-    vectors, rings = Tuple{String,Vector{T}}[], Tuple{String,Matrix{T}}[]
+    vectors, rings = Tuple{String,Vector{T},Int}[], Tuple{String,Matrix{T}}[]
     for (kind, filters) in (("projection", trial.filters), ("channel", trial.channels)), j in 1:length(filters)
         kind == "projection" && setup.projections[j].direct && continue
-        isempty(filters[j].trace) || push!(vectors, (string(kind, ".", j, ".trace"), filters[j].trace))
+        isempty(filters[j].trace) || push!(vectors, (string(kind, ".", j, ".trace"), filters[j].trace, length(filters[j].trace)))
         push!(rings, (string(kind, ".", j, ".ring"), filters[j].ring))
     end
     for (name, x) in zip(setup.blueprint.variables, trial.state)
-        push!(vectors, (name, x))
+        push!(vectors, (name, x, setup.n))
     end
     for (j, plastic) in enumerate(trial.plastic)
         for (name, x) in (("used", plastic.used), ("resources", plastic.resources), ("weight", plastic.weight))
-            isempty(x) || push!(vectors, (string("plastic.", j, ".", name), x))
+            isempty(x) || push!(vectors, (string("plastic.", j, ".", name), x, length(x)))
         end
     end
     is_membrane(setup.blueprint) || push!(rings, ("self.ring", trial.self))
@@ -195,7 +200,15 @@ function state_pieces(setup, trial::Trial{T}) where {T}
 end
 
 "How many more steps each neuron of a membrane model is refractory."
-steps_to_go(trial::Trial) = Float64[max(Int(free) - trial.step, 0) for free in trial.free]
+steps_to_go(trial::Trial, n::Int) = Float64[max(Int(trial.free[i]) - trial.step, 0) for i in 1:n]
+
+"Makes the first neurons refractory for so many steps."
+function wait!(trial::Trial, steps::Vector)
+    for (i, s) in enumerate(steps)
+        trial.free[i] = trial.step + Int32(s)
+    end
+    return nothing
+end
 
 "State of all trials by name, trials last."
 function state_arrays(setup::Setup{T}) where {T}
@@ -207,14 +220,14 @@ function state_arrays(setup::Setup{T}) where {T}
             all_trials = get!(() -> Array{T,3}(undef, size(x, 1), size(x, 2), m), arrays, name)::Array{T,3}
             copy_ring!(all_trials, x, trial, true)
         end
-        for (name, x) in vectors
-            put_trial!(get!(() -> Matrix{T}(undef, length(x), m), arrays, name)::Matrix{T}, trial, x)
+        for (name, x, size) in vectors
+            put_trial!(get!(() -> Matrix{T}(undef, size, m), arrays, name)::Matrix{T}, trial, x)
         end
         for (name, x) in noises
             put_trial!(get!(() -> Matrix{Float64}(undef, length(x), m), arrays, name)::Matrix{Float64}, trial, x)
         end
     end
-    is_membrane(setup.blueprint) && (arrays["refractory"] = reduce(hcat, map(steps_to_go, trials)))
+    is_membrane(setup.blueprint) && (arrays["refractory"] = reduce(hcat, [steps_to_go(trial, setup.n) for trial in trials]))
     for (j, projection) in enumerate(setup.projections)
         projection.pair === nothing && continue
         for (name, side) in (("pre", 1), ("post", 2))
@@ -225,7 +238,7 @@ function state_arrays(setup::Setup{T}) where {T}
 end
 
 put_trial!(all_trials::Matrix{R}, trial::Trial, x::Vector{R}) where {R} =
-    copyto!(all_trials, (trial.column - 1) * length(x) + 1, x, 1, length(x))
+    copyto!(all_trials, (trial.column - 1) * size(all_trials, 1) + 1, x, 1, size(all_trials, 1))
 
 "Copies a ring to (`out`) or from its place among all trials."
 function copy_ring!(all_trials::Array{T,3}, ring::Matrix{T}, trial::Trial{T}, out::Bool) where {T}
@@ -253,15 +266,15 @@ function restore!(setup::Setup{T}, arrays) where {T}
         for (name, x) in rings
             copy_ring!(saved(arrays, name, Array{T,3}, (size(x)..., m)), x, trial, false)
         end
-        for (name, x) in vectors
-            copyto!(x, 1, saved(arrays, name, Matrix{T}, (length(x), m)), (trial.column - 1) * length(x) + 1, length(x))
+        for (name, x, size) in vectors
+            copyto!(x, 1, saved(arrays, name, Matrix{T}, (size, m)), (trial.column - 1) * size + 1, size)
         end
         for (name, x) in noises
             copyto!(x, 1, saved(arrays, name, Matrix{Float64}, (length(x), m)), (trial.column - 1) * length(x) + 1, length(x))
         end
         if is_membrane(setup.blueprint)
             to_go = saved(arrays, "refractory", Matrix{Float64}, (setup.n, m))
-            trial.free .= trial.step .+ Int32.(to_go[:, trial.column])
+            wait!(trial, to_go[:, trial.column])
         end
         for (j, projection) in enumerate(setup.projections)
             projection.pair === nothing && continue

@@ -51,7 +51,8 @@ const STDP_RULE = Dict{String,Any}("pair" => Dict{String,Any}("tau_pre" => 20.0,
                                                 p.pair, p.short_term, p.incoming)
         end
         trial = setup.trials[1]
-        trial.parts = [S.Part(range, setup.projections) for range in ranges]
+        room = length(trial.drive)
+        trial.parts = [S.Part(range, last(range) == n ? (first(range):room) : range, setup.projections) for range in ranges]
         for step in 0:599
             foreach(part -> S.fire_step!(run, trial, part, step), trial.parts)
             for p in 1:blocks
@@ -86,6 +87,37 @@ end
     types = map(typeof, (trial, trial.parts[1], run.neurons, run.setup.dt, 0, state))
     code = sprint(io -> code_llvm(io, S.membrane_sweep!, types; debuginfo=:none))
     @test occursin(dtype == "float64" ? r"fmul.* <\d+ x double>" : r"fmul.* <\d+ x float>", code)
+end
+
+@testset "where a neuron stands does not matter: $(model["name"]), $dtype" for model in (INTEGRATE_AND_FIRE, ADAPTIVE),
+                                                                             dtype in ("float64", "float32")
+    states = map((1, 3, 65, 100, 130)) do n
+        params, arrays = membrane_request(model, n; dtype=dtype)
+        params["stimuli"], params["projections"] = [Dict{String,Any}("kind" => "constant", "strength" => 700.0)], []
+        arrays["state.v"] = fill(-55.0, n)
+        run = S.Run(params, arrays)
+        S.advance!(run, 500)
+        arrays = S.state_arrays(run.setup)
+        @test size(arrays["v"]) == (n, 1) == size(arrays["refractory"])
+        @test all(x -> all(x .=== x[1]), (arrays["v"], arrays["refractory"]))
+        @test length(S.merged_spikes(run.setup.trials)[1]) % n == 0
+        arrays["v"][1]
+    end
+    @test all(states .=== states[1])
+end
+
+@testset "neurons like the one before are not made again, others are" begin
+    params, arrays = membrane_request(INTEGRATE_AND_FIRE, 6)
+    params["model"] = filter(((name, _),) -> name != "tau_m" && name != "E_L", params["model"])
+    arrays["model.tau_m"] = [10.0, 10.0, 20.0, 20.0, 10.0, 10.0]
+    arrays["model.E_L"] = [-60.0, -60.0, -60.0, -50.0, -50.0, -60.0]
+    cells = S.Run(params, arrays).neurons
+    alone = map(1:6) do i
+        model = merge(params["model"], Dict{String,Any}("tau_m" => arrays["model.tau_m"][i], "E_L" => arrays["model.E_L"][i]))
+        S.at(S.Run(merge(params, Dict{String,Any}("model" => model)), filter(((name, _),) -> !startswith(name, "model."), arrays)).neurons, 1)
+    end
+    @test [S.at(cells, i) for i in 1:6] == alone
+    @test S.Run(params, arrays).setup.trials[1].state[1][6] == -60.0 + 9.9 * (6 * 31 % 6) / 6
 end
 
 @testset "a state that is not finite ends the run" begin
