@@ -13,6 +13,14 @@ from .distances import (
     victor_purpura_distance,
 )
 from .engine import EngineError, JuliaError, configure, info
+from .fitting.algorithms import (
+    CMAES,
+    NSGA2,
+    DifferentialEvolution,
+    EvolutionaryCenters,
+    GeneticAlgorithm,
+    ParticleSwarm,
+)
 from .fitting.basis import RaisedCosine
 from .fitting.cascade import log_likelihood
 from .fitting.fit import fit
@@ -30,6 +38,8 @@ from .fitting.losses import (
     VoltageLoss,
 )
 from .fitting.penalty import L1, L2, GroupLasso
+from .fitting.search import Search, minimize
+from .fitting.space import Categorical, Integer, Real, Space
 from .fitting.surrogates import (
     ArctanSurrogate,
     CircSurrogate,
@@ -87,6 +97,7 @@ from .stimulus import (
 from .tune import tune
 
 __all__ = [
+    "CMAES",
     "GIF",
     "GLIF",
     "GLM",
@@ -97,6 +108,7 @@ __all__ = [
     "LIF",
     "LSNN",
     "MAT",
+    "NSGA2",
     "STDP",
     "AdEx",
     "Adaptive",
@@ -106,21 +118,26 @@ __all__ = [
     "ArrayStimulus",
     "BernoulliGLM",
     "Cascade",
+    "Categorical",
     "CircSurrogate",
     "CobaLIF",
     "ConstantStimulus",
     "CrossEntropy",
     "DeltaSynapse",
+    "DifferentialEvolution",
     "DoubleExponentialSynapse",
     "EngineError",
     "Equations",
     "ErfcSurrogate",
+    "EvolutionaryCenters",
     "ExponentialKernel",
     "ExponentialSynapse",
     "FunctionStimulus",
+    "GeneticAlgorithm",
     "GroupLasso",
     "HodgkinHuxley",
     "InhibitorySTDP",
+    "Integer",
     "Izhikevich",
     "JuliaError",
     "LIBox",
@@ -133,6 +150,7 @@ __all__ = [
     "Leaky",
     "Network",
     "NoiseCurrent",
+    "ParticleSwarm",
     "PoissonGLM",
     "PoissonInput",
     "PoissonStimulus",
@@ -140,12 +158,15 @@ __all__ = [
     "RaisedCosine",
     "RaisedCosineKernel",
     "RateLoss",
+    "Real",
     "RectifiedLNP",
     "RectifiedSAM",
     "RegularStimulus",
     "Schedule",
+    "Search",
     "SigmoidSurrogate",
     "SinStimulus",
+    "Space",
     "SpikeCountLoss",
     "SpikeStimulus",
     "StraightThrough",
@@ -172,6 +193,7 @@ __all__ = [
     "lift",
     "load",
     "log_likelihood",
+    "minimize",
     "plot",
     "save",
     "simulate",

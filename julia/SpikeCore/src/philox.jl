@@ -14,6 +14,7 @@ const STREAM_BACKGROUND = 0x00000003  # size of the background noise
 const STREAM_GATE = 0x00000004        # presence of the background noise
 const STREAM_STIMULUS = 0x00000100
 const STREAM_MEMBRANE = 0x00008000    # white noise k of a membrane's equations: + k
+const STREAM_SEARCH = 0x00100000      # purpose p of search algorithm a: + 0x100 a + p
 const STREAM_START = 0x00004000       # added: the value before the first step
 
 # Both halves live in 64-bit lanes whose upper half is zero: LLVM turns the product into one vector instruction.
