@@ -37,6 +37,7 @@ from .fitting.losses import (
     VanRossum,
     VoltageLoss,
 )
+from .fitting.objectives import CoincidenceLoss, FeatureLoss, ISIDistance, SpikeDistance, VictorPurpura
 from .fitting.penalty import L1, L2, GroupLasso
 from .fitting.search import Search, minimize
 from .fitting.space import Categorical, Integer, Real, Space
@@ -121,6 +122,7 @@ __all__ = [
     "Categorical",
     "CircSurrogate",
     "CobaLIF",
+    "CoincidenceLoss",
     "ConstantStimulus",
     "CrossEntropy",
     "DeltaSynapse",
@@ -132,10 +134,12 @@ __all__ = [
     "EvolutionaryCenters",
     "ExponentialKernel",
     "ExponentialSynapse",
+    "FeatureLoss",
     "FunctionStimulus",
     "GeneticAlgorithm",
     "GroupLasso",
     "HodgkinHuxley",
+    "ISIDistance",
     "InhibitorySTDP",
     "Integer",
     "Izhikevich",
@@ -168,6 +172,7 @@ __all__ = [
     "SinStimulus",
     "Space",
     "SpikeCountLoss",
+    "SpikeDistance",
     "SpikeStimulus",
     "StraightThrough",
     "SuperSpike",
@@ -177,6 +182,7 @@ __all__ = [
     "TriangleSurrogate",
     "TsodyksMarkram",
     "VanRossum",
+    "VictorPurpura",
     "VoltageLoss",
     "__version__",
     "analysis",

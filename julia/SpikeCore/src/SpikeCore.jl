@@ -79,6 +79,8 @@ include("search/nsga2.jl")
 include("search/eigen.jl")
 include("search/cma_es.jl")
 include("search/cma_es_restart.jl")
+include("population.jl")
+include("scores.jl")
 include("worker.jl")
 include("precompile.jl")
 

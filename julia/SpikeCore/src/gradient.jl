@@ -540,7 +540,7 @@ end
 
 function add_noise_gradient!(gradient::Vector{Float64}, lanes::Lanes{T}, setup::Setup{T}, s::Noise{T}, index::Int,
                              adjoint::Matrix{T}, first_step::Int, m::Int) where {T}
-    unit = Noise{T}(Target{T}(s.target.neurons, T[1], 0), s.decay, s.start, s.stop, s.stream)
+    unit = Noise{T}(Target{T}(s.target.neurons, T[1], 0), s.decay, s.start, s.stop, s.stream, s.period)
     values = zeros(T, lanes.n)
     for (b, column) in enumerate(lanes.trials)
         x = copy(lanes.noise_start[b][index])

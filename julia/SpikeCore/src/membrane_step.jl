@@ -8,9 +8,13 @@ function membrane_step!(setup::Setup{T}, cells::Cells, trial::Trial{T}, part::Pa
     n_noises(M) > 0 && draw_noise!(setup, trial, part, now)
     state = pieces(trial, C)
     good = membrane_sweep!(trial, part, cells, setup.dt, now, state)
-    if !good && note_failure!(part, state, now)
-        part.n_spiking[8((now&1)+1)] = 0    # the state stays as it is, for the error that will show it
-        return nothing
+    if !good
+        if setup.period > 0
+            replace_failed!(setup, cells, trial, part, state, now)
+        elseif note_failure!(part, state, now)
+            part.n_spiking[8((now&1)+1)] = 0    # the state stays as it is, for the error that will show it
+            return nothing
+        end
     end
     collect_membrane_spikes!(part, trial, cells, setup.dt, now, state)
     graded(M) == 0 || copyto!(trial.graded[(now&1)+1], first(part.range), state[graded(M)], first(part.range), length(part.range))
@@ -79,7 +83,8 @@ function draw_noise!(setup::Setup{T}, trial::Trial{T}, part::Part, now::Int) whe
     scale = 1 / sqrt(setup.dt)
     for k in 1:setup.blueprint.noises
         source = Source(setup.seed, STREAM_MEMBRANE + UInt32(k), trial.id)
-        fill_normals!(trial.xi[k], source, now >> 2, part.range)
+        fill_normals!(trial.xi[k], source, now >> 2, drawn(setup, part))
+        repeat_draws!(trial.xi[k], setup)
         for lane in 1:4, i in part.range
             trial.xi[k][i, lane] *= scale
         end
@@ -99,10 +104,34 @@ end
 function check_part(run::Run{T,W,P}, trial::Trial, part::Part) where {T,W,P<:Cells}
     part.failure == (0, 0) && return nothing
     i, step = part.failure
-    values = [(name, x[i]) for (name, x) in zip(run.setup.blueprint.variables, trial.state)]
+    fail(what_happened(run.setup, trial, i, step, i - 1), ". A smaller dt, or another method, may help")
+end
+
+function what_happened(setup::Setup, trial::Trial, i::Int, step::Int, neuron::Int)
+    values = [(name, x[i]) for (name, x) in zip(setup.blueprint.variables, trial.state)]
     first_bad = first(name for (name, x) in values if !isfinite(x))
-    time = round((step + 1) * run.setup.dt; digits=6)
-    fail(first_bad, " of neuron ", i - 1, " is no longer finite in step ", step, " (t = ", time, " ms, trial ", trial.id, "): ",
-         join([string(name, " = ", x) for (name, x) in values], ", "), "; its input is ", trial.drive[i],
-         ". A smaller dt, or another method, may help")
+    time = round((step + 1) * setup.dt; digits=6)
+    return string(first_bad, " of neuron ", neuron, " is no longer finite in step ", step, " (t = ", time, " ms, trial ", trial.id,
+                  "): ", join([string(name, " = ", x) for (name, x) in values], ", "), "; its input is ", trial.drive[i])
+end
+
+"""
+Of candidates side by side, those whose state is no longer finite go on as copies of another one that never spike; what happened
+is kept.
+"""
+function replace_failed!(setup::Setup, cells::Cells, trial::Trial, part::Part, state::Tuple, now::Int)
+    n = setup.period
+    for i in part.range
+        all(x -> isfinite(x[i]), state) && continue
+        c, own = (i - 1) ÷ n, (i - 1) % n
+        haskey(setup.failed, c) || (setup.failed[c] = what_happened(setup, trial, i, now, own))
+        healthy = findfirst(k -> !haskey(setup.failed, k), 0:setup.n÷n-1)
+        for j in c*n+1:(c+1)*n
+            trial.fired[j], trial.free[j] = 0, typemax(Int32)
+            from = healthy === nothing ? j : j - c * n + (healthy - 1) * n
+            cells isa PerCell && healthy !== nothing && foreach(column -> column[j] = column[from], cells.columns)
+            foreach((x, start) -> x[j] = isfinite(x[from]) ? x[from] : start[j], trial.state, setup.blueprint.initial)
+        end
+    end
+    return nothing
 end

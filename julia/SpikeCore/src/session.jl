@@ -68,7 +68,8 @@ function Setup(::Type{T}, ::Type{W}, blueprint::Blueprint{T}, params::Dict{Strin
     record = convert(Vector{String}, get(params, "record", String[]))
     names = filter(name -> !(name in ("mean_rate", "weight")), record)
     setup = Setup{T,W}(n, dt, seed, blueprint, projections, stimuli, trials, clamps, any(is_plastic, projections), threads,
-                       "mean_rate" in record, Recorder(T, names, "weight" in record, params, arrays, n, blueprint))
+                       "mean_rate" in record, Recorder(T, names, "weight" in record, params, arrays, n, blueprint), get(params, "period", 0)::Int,
+                       Dict{Int,String}())
     if setup.sum_activity
         foreach(t -> t.activity_sum = zeros(n), trials)
     end
@@ -172,6 +173,7 @@ end
 
 function Stimuli(::Type{T}, params, arrays, dt::Float64, n::Int, trial_ids::Vector{Int64}, n_receptors::Int) where {T}
     stimuli = Stimuli{T}([], [], [], [], [], [], [])
+    period = get(params, "period", 0)::Int
     for (j, d) in enumerate(get(params, "channels", []))
         push!(stimuli.channels, given_kernel(T, Parameters(d, owned_by("channel.$j.", arrays), n), "kernel", dt))
     end
@@ -179,7 +181,7 @@ function Stimuli(::Type{T}, params, arrays, dt::Float64, n::Int, trial_ids::Vect
         a = owned_by("stimulus.$j.", arrays)
         channel = get(d, "channel", 0)
         0 <= channel <= max(length(stimuli.channels), n_receptors) || fail("stimulus channel ", channel, " does not exist")
-        add_stimulus!(stimuli, required(d, "kind", String), d, a, dt, n, trial_ids, STREAM_STIMULUS + UInt32(j))
+        add_stimulus!(stimuli, required(d, "kind", String), d, a, dt, n, trial_ids, STREAM_STIMULUS + UInt32(j), period)
     end
     return stimuli
 end
@@ -188,7 +190,7 @@ steps_of(d, name, dt) = Float64(required(d, name, Real)) / dt
 start_of(d, dt) = Float64(get(d, "start", 0.0)) / dt
 stop_of(d, dt) = Float64(get(d, "stop", Inf)) / dt
 
-function add_stimulus!(stimuli::Stimuli{T}, kind, d, a, dt, n, trial_ids, stream) where {T}
+function add_stimulus!(stimuli::Stimuli{T}, kind, d, a, dt, n, trial_ids, stream, period) where {T}
     channel = get(d, "channel", 0)
     neurons = get(a, "neurons", Int32[])::Vector{Int32}
     (issorted(neurons) && all(i -> 0 <= i < n, neurons)) || fail("stimulus targets must be sorted and lie in 0..", n - 1)
@@ -226,10 +228,10 @@ function add_stimulus!(stimuli::Stimuli{T}, kind, d, a, dt, n, trial_ids, stream
         rate = haskey(a, "rate") ? Float64.(vec(a["rate"])) : [Float64(required(d, "rate", Real))]
         length(rate) in (1, reached) || fail("rate must have 1 or ", reached, " values, got ", length(rate))
         push!(stimuli.poisson, PoissonInput{T}(target, rate .* (dt / 1000), start, stop, stream,
-                                               Float64(get(d, "most", Inf))))
+                                               Float64(get(d, "most", Inf)), period))
     elseif kind == "noise"
         tau = Float64(required(d, "tau", Real))
-        push!(stimuli.noises, Noise{T}(target, tau == 0 ? 0.0 : exp(-dt / tau), start, stop, stream))
+        push!(stimuli.noises, Noise{T}(target, tau == 0 ? 0.0 : exp(-dt / tau), start, stop, stream, period))
     else
         fail("unknown stimulus ", kind)
     end

@@ -233,8 +233,21 @@ end
 
 # ---- spikes -------------------------------------------------------------------------------------------------------
 
+"The neurons of a part that numbers are drawn for: those of the first candidate, where several stand side by side."
+drawn(setup::Setup, part::Part) = setup.period == 0 ? part.range : 1:setup.period
+
+"Gives all candidates the numbers of the first."
+function repeat_draws!(numbers::Matrix, setup::Setup)
+    setup.period == 0 && return nothing
+    for lane in 1:4, i in setup.period+1:setup.n
+        @inbounds numbers[i, lane] = numbers[i-setup.period, lane]
+    end
+    return nothing
+end
+
 function draw_bits!(setup::Setup, trial::Trial, part::Part, quad::Int)
-    fill_bits!(trial.bits, Source(setup.seed, STREAM_FIRE, trial.id), quad, part.range)
+    fill_bits!(trial.bits, Source(setup.seed, STREAM_FIRE, trial.id), quad, drawn(setup, part))
+    repeat_draws!(trial.bits, setup)
     if !isempty(setup.blueprint.background_noise)
         fill_normals!(trial.normals, Source(setup.seed, STREAM_BACKGROUND, trial.id), quad, part.range)
         fill_bits!(trial.gates, Source(setup.seed, STREAM_GATE, trial.id), quad, part.range)

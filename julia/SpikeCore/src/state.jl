@@ -118,6 +118,8 @@ mutable struct Setup{T,W}
     threads::Int
     sum_activity::Bool
     recorder::Recorder{T}
+    period::Int                         # neurons of a candidate, where several stand side by side; else 0
+    failed::Dict{Int,String}            # candidates that are no longer finite, and what happened
 end
 
 "`L`: whether synapses are plastic; what that needs is compiled for such runs only."
@@ -143,7 +145,7 @@ function first_noises(stimuli::Stimuli, seed, id, n::Int)
     found = Vector{Float64}[]
     for noise in stimuli.noises
         source = Source(seed, noise.stream + STREAM_START, id)
-        push!(found, Float64[normal(source, i - 1, 0) for i in 1:n])
+        push!(found, Float64[normal(source, address(i, noise.period), 0) for i in 1:n])
     end
     return found
 end

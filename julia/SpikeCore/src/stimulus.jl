@@ -44,6 +44,7 @@ struct PoissonInput{T}
     stop::Float64
     stream::UInt32
     most::Float64
+    period::Int
 end
 
 "x(k + 1) = decay x(k) + sqrt(1 - decay^2) n, times the strength: white for decay 0, else Ornstein-Uhlenbeck."
@@ -53,7 +54,11 @@ struct Noise{T}
     start::Float64
     stop::Float64
     stream::UInt32
+    period::Int
 end
+
+"What neuron i draws from. Candidates that stand side by side, `period` neurons each (see population.jl), draw the same."
+@inline address(i::Int, period::Int) = period == 0 ? i - 1 : (i - 1) % period
 
 struct Stimuli{T}
     waves::Vector{Any}                  # functions: wave(values, first_step, source) fills in consecutive steps
@@ -200,9 +205,10 @@ function add_poisson!(into::Array{T}, at::Int, s::PoissonInput{T}, seed::UInt64,
     for j in (everyone ? range : within(s.target, range))
         i = everyone ? j : Int(s.target.neurons[j]) + 1
         mu = s.mu[length(s.mu) == 1 ? 1 : j]
-        u = uniform(Float64, draw(source, i - 1, step))
+        from = address(i, s.period)
+        u = uniform(Float64, draw(source, from, step))
         fires(Poisson(), mu, u) || continue
-        into[at+i] += T(min(poisson_count(mu, u, source, i - 1, step), s.most)) * strength_at(s.target, j)
+        into[at+i] += T(min(poisson_count(mu, u, source, from, step), s.most)) * strength_at(s.target, j)
     end
     return nothing
 end
@@ -215,7 +221,7 @@ function add_noise!(into::Array{T}, at::Int, s::Noise{T}, x::Vector{Float64}, se
     everyone = isempty(s.target.neurons)
     for j in (everyone ? range : within(s.target, range))
         i = everyone ? j : Int(s.target.neurons[j]) + 1
-        x[i] = s.decay * x[i] + innovation * normal(source, i - 1, step)
+        x[i] = s.decay * x[i] + innovation * normal(source, address(i, s.period), step)
         into[at+i] += T(x[i]) * strength_at(s.target, j)
     end
     return nothing

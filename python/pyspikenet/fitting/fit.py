@@ -16,6 +16,7 @@ from ..simulate import check_progress, progress_bar
 from ..stimulus import Stimulus, StimulusSum
 from .bounds import bounds_of
 from .checkpoint import Checkpoint, fingerprint
+from .evolve import ALGORITHMS, algorithm_of, fit_by_population
 from .free import with_values
 from .losses import Loss, Schedule, WeightedLosses
 from .plan import Plan, learning_rates
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     import xarray
 
+    from .evolved import PopulationFit
+
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} epochs [{elapsed}<{remaining}{postfix}]"
 METHODS: dict[str, dict[str, float]] = {
     "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
@@ -39,14 +42,14 @@ METHODS: dict[str, dict[str, float]] = {
 
 
 def fit(
-    model: Model,
-    network: Network,
-    data: "ArrayLike | xarray.Dataset | None" = None,
+    model: "Model | Callable[[dict[str, Any]], Model]",
+    network: "Network | Callable[[dict[str, Any]], Network]",
+    data: "ArrayLike | xarray.Dataset | Sequence[Any] | None" = None,
     *,
-    free: str | Sequence[str],
-    loss: Loss | WeightedLosses,
-    stimulus: Stimulus | StimulusSum | None = None,
-    method: str = "adam",
+    free: "str | Sequence[str] | Mapping[str, Any]",
+    loss: "Loss | WeightedLosses | Callable[[xarray.Dataset], float] | Sequence[Any]",
+    stimulus: "Stimulus | StimulusSum | Sequence[Any] | Callable[[dict[str, Any]], Any] | None" = None,
+    method: Any = "adam",
     learning_rate: float | Schedule | Mapping[str, float | Schedule] = 0.01,
     settings: Mapping[str, float] | None = None,
     bounds: Mapping[str, tuple[ArrayLike | None, ArrayLike | None]] | None = None,
@@ -73,10 +76,17 @@ def fit(
     detach_spikes: bool = False,
     checkpoint: "str | os.PathLike[str] | None" = None,
     resume: "bool | str | os.PathLike[str]" = False,
-    callback: Callable[[Progress], bool | None] | None = None,
+    executor: Any = None,
+    warm_start: "PopulationFit | None" = None,
+    refine: str | None = None,
+    refine_epochs: int = 50,
+    callback: Callable[[Any], bool | None] | None = None,
     progress: bool | None = None,
-) -> Fit:
-    """Fits parameters, weights, initial state and stimuli of a network to data by gradient descent.
+) -> Any:
+    """Fits parameters, weights, initial state and stimuli of a network to data, by gradients or by populations.
+
+    By gradients, `free` are names, and what is returned is a :class:`Fit`. Where the loss has no useful derivative,
+    populations of candidates search between bounds, simulated side by side; then a :class:`PopulationFit` is returned.
 
     Parameters
     ----------
@@ -86,13 +96,21 @@ def fit(
         fitted per neuron.
     data, duration, surrogate, mode, stochastic, detach_reset, detach_spikes
         As in :func:`gradient`.
-    free : str or sequence of str
-        What is fitted, by name as in :func:`gradient`: ``["tau_m", "weight", "stimulus.rate"]``.
+    free : str or sequence of str, or dict
+        What is fitted, by name as in :func:`gradient`: ``["tau_m", "weight", "stimulus.rate"]``. For populations a dict
+        of bounds, ``{"tau_m": (5, 30), "tau_w": Real(10, 1000, log=True), "n": Integer(3, 40)}``; it may also name the
+        times of a stimulus, and values of your own for pieces that are functions: ``model``, ``network`` or
+        ``stimulus`` may be a function of the dict of values that returns one.
     loss : Loss or sum of losses
-        What is minimised. :class:`Schedule` and :func:`Adaptive` change weights of losses from epoch to epoch.
-    method : {"adam", "sgd", "rmsprop", "lbfgs"}
-        The optimiser: Adam (Kingma and Ba 2015, arXiv 1412.6980), stochastic gradient descent, RMSprop, or L-BFGS-B
-        (Byrd et al. 1995, doi 10.1137/0916069; through SciPy, on all trials at once).
+        What is minimised. :class:`Schedule` and :func:`Adaptive` change weights of losses from epoch to epoch. For
+        populations also :class:`SpikeDistance`, :class:`FeatureLoss` and their kin, or a function of the dataset of a
+        run; a list of losses for several objectives.
+    method : str, algorithm, or optimiser with ``ask`` and ``tell``; default "adam"
+        By gradients: "adam" (Kingma and Ba 2015, arXiv 1412.6980), "sgd", stochastic gradient descent, "rmsprop", or
+        "lbfgs", L-BFGS-B (Byrd et al. 1995, doi 10.1137/0916069; through SciPy, on all trials at once). By populations:
+        "cma_es", "differential_evolution", "genetic", "particle_swarm", "evolutionary_centers" or "nsga2", with other
+        settings as ``CMAES(population=32)`` and so on; or an optimiser of another library (cma, pymoo, nevergrad,
+        optuna).
     learning_rate : float, Schedule, or dict of str to either, default 0.01
         Size of the steps, in units of the parameter (adam, rmsprop); a :class:`Schedule` changes it from epoch to
         epoch; by name where they differ: 0 leaves a parameter as it is. Not used by lbfgs.
@@ -115,7 +133,8 @@ def fit(
     shuffle : bool, default False
         Whether the trials are gone through in a new order each time.
     fresh_noise : bool, default False
-        Whether each epoch draws random numbers anew; else the loss is a function of the parameters alone.
+        Whether each epoch draws random numbers anew; else the loss is a function of the parameters alone. Candidates
+        of a generation always draw the same ones.
     patience : int, optional
         Stop after so many epochs without a new lowest loss.
     time_budget : float, optional
@@ -129,13 +148,24 @@ def fit(
     resume : bool or path, default False
         True: go on from `checkpoint`, if that exists; a path: from that file. The result is the same to the bit as that
         of a run without a break.
+    executor : concurrent.futures.Executor, optional
+        Judges the candidates of a population in its processes, here or on other machines: a ``ProcessPoolExecutor``,
+        the executor of a dask client, of mpi4py, of loky. Results do not depend on it; the part of a lost worker is run
+        again.
+    warm_start : PopulationFit, optional
+        An earlier search of the same space: the first population is chosen by a model of its losses.
+    refine : {"adam", "lbfgs"}, optional
+        A method that follows gradients from the best candidate of a population.
+    refine_epochs : int, default 50
+        How many epochs it has.
     callback : callable, optional
         Called after each epoch with a :class:`Progress`: epoch, loss and accuracy, the model as it is now, and what it
-        predicts, for a test with other data. The fit ends where it returns True.
+        predicts, for a test with other data; of a population with an :class:`Evolution`. The fit ends where it returns
+        True.
 
     Returns
     -------
-    Fit
+    Fit or PopulationFit
         Best and last model, network and stimulus; history; predictions; plots. A Ctrl-C ends the fit early and returns
         what there is, with ``stopped == "interrupted"``.
 
@@ -160,8 +190,23 @@ def fit(
     >>> found.loss < found.history.loss[0]
     True
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {shown(method)}")
+    given = dict(locals())
+    if algorithm_of(method) is not None:
+        return fit_by_population(given)
+    if not isinstance(method, str) or method not in METHODS:
+        known = ", ".join([*METHODS, *ALGORITHMS])
+        raise ValueError(
+            f"method must be one of {known}, an algorithm such as CMAES(), or have ask and tell, got {shown(method)}"
+        )
+    for name in ("executor", "warm_start", "refine"):
+        if given[name] is not None:
+            raise ValueError(
+                f"{name} must be None for method {method!r}, which has no population, got {shown(given[name])}"
+            )
+    if isinstance(free, Mapping):
+        raise TypeError(
+            f"free must be names of parameters for method {method!r} (their bounds= apart), got {shown(free)}"
+        )
     chosen = dict(METHODS[method])
     for name, value in (settings or {}).items():
         if name not in chosen:
@@ -208,7 +253,7 @@ def fit(
         with progress_bar(progress, n_epochs, "fitting") as bar:
             bar.bar_format = BAR
             search.go(bar)
-    return search.result(model, network, stimulus)
+    return search.result()
 
 
 class _Search:
@@ -363,7 +408,7 @@ class _Search:
         self.history.restore({k[8:]: x for k, x in state.items() if k.startswith("history.")})
         self.last = self.problem.values()
 
-    def result(self, model: Model, network: Network, stimulus: Any) -> Fit:
+    def result(self) -> Fit:
         question = self.plan.question
         names = [free.name for free in question.free]
         best = with_values(question.pieces, dict(zip(names, self.best[1], strict=True)))

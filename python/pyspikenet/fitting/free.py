@@ -51,6 +51,18 @@ class Free:
     high: float
     unit: str
     slots: tuple[Slot, ...]
+    may_differ: bool = True  # whether each neuron or synapse may have a value of its own
+
+    def wire(self) -> list[dict[str, Any]]:
+        """What the slots are, for a population of candidates."""
+        return [
+            {
+                "kind": slot.params["kind"],
+                "names": slot.params["names"] or [self.name.split(".")[-1]],
+                "index": slot.params.get("stimulus", slot.params["index"]),
+            }
+            for slot in self.slots
+        ]
 
     def to_slots(self, value: Floats) -> list[Floats]:
         """The numbers of each slot."""
@@ -65,8 +77,11 @@ class Free:
         return flat.reshape(self.value.shape)
 
 
-def free_parameters(names: Any, run: Run) -> list[Free]:
-    """The parameters of these names, or the error that names the unknown one."""
+def free_parameters(names: Any, run: Run, differentiable: bool = True) -> list[Free]:
+    """The parameters of these names, or the error that names the unknown one.
+
+    Where they need not be differentiable, whole numbers of steps and the times of stimuli can be free, too.
+    """
     if isinstance(names, str):
         names = [names]
     if not isinstance(names, Iterable):
@@ -74,23 +89,23 @@ def free_parameters(names: Any, run: Run) -> list[Free]:
     found = list(names)
     if not found or len(set(map(str, found))) != len(found):
         raise ValueError(f"free must name at least one parameter, each once, got {shown(found)}")
-    return [_free(name, run) for name in found]
+    return [_free(name, run, differentiable) for name in found]
 
 
-def _free(name: Any, run: Run) -> Free:
+def _free(name: Any, run: Run, differentiable: bool) -> Free:
     if not isinstance(name, str):
         raise TypeError(f"free must be names of parameters, got {shown(name)}")
     if name == "weight":
         return _weights(run)
     if name.startswith("stimulus."):
-        return _of_stimulus(name, run)
+        return _of_stimulus(name, run, differentiable)
     if name.startswith("initial_state."):
         return _initial(name, run)
     if isinstance(run.model, Equations):
         return _of_equations(name, run.model)
     if name.startswith("receptors."):
         return _of_receptor(name, run.model)
-    return _of_model(name, run.model)
+    return _of_model(name, run.model, differentiable)
 
 
 def known_names(run: Run) -> list[str]:
@@ -121,7 +136,9 @@ def _weights(run: Run) -> Free:
     for k, projection in enumerate(run.projections, 1):
         chosen = ... if projection.chosen is None else projection.chosen
         slots.append(_slot("weight", [], k, -1.0 if projection.flipped else 1.0, chosen))
-    return Free("weight", run.network.weight.astype(float), -np.inf, np.inf, _weight_unit(run.model), tuple(slots))
+    by_sign = any(projection.flipped for projection in run.projections) or len(run.projections) > 1
+    unit = _weight_unit(run.model)
+    return Free("weight", run.network.weight.astype(float), -np.inf, np.inf, unit, tuple(slots), not by_sign)
 
 
 def _weight_unit(model: Model) -> str:
@@ -131,14 +148,15 @@ def _weight_unit(model: Model) -> str:
     return model.conductance_unit if conductance else model.current_unit
 
 
-def _of_model(name: str, model: Model) -> Free:
+def _of_model(name: str, model: Model, differentiable: bool) -> Free:
     units = model.units()
     value = getattr(model, name, None) if name in units else None
-    if value is None or name in WHOLE_STEPS:
+    if value is None or (differentiable and name in WHOLE_STEPS):
         raise _unknown(name, None, model)
     field = type(model).__dataclass_fields__[name]  # type: ignore[attr-defined]
     low, high = EDGES.get(field.metadata["range"], (-np.inf, np.inf))
-    return Free(name, np.array(value, float), low, high, units[name], (_slot("model", _wire_names(name, model)),))
+    slot = _slot("model", _wire_names(name, model))
+    return Free(name, np.array(value, float), low, high, units[name], (slot,), bool(field.metadata["varies"]))
 
 
 def _wire_names(name: str, model: Model) -> list[str]:
@@ -192,7 +210,7 @@ GROUPS = {"table": "tables", "spikes": "spikes", "poisson": "poisson", "noise": 
 FIELDS = {"amplitude": "strength", "sigma": "strength"}
 
 
-def _of_stimulus(name: str, run: Run) -> Free:
+def _of_stimulus(name: str, run: Run, differentiable: bool) -> Free:
     if not run.stimulus:
         raise ValueError(f"free must not name {name!r} where there is no stimulus")
     _, *middle, field = name.split(".")
@@ -209,6 +227,10 @@ def _of_stimulus(name: str, run: Run) -> Free:
     known = {"strength", "amplitude", "sigma", "weight", "rate"} & set(part.units())
     if group == "tables":
         known.add("data")
+    if not differentiable and field not in known and field in part.units() and getattr(part, field) is not None:
+        meta = type(part).__dataclass_fields__[field].metadata  # type: ignore[attr-defined]
+        low, high = EDGES.get(meta["range"], (-np.inf, np.inf))
+        return Free(name, np.array(getattr(part, field), float), low, high, meta["unit"], (), False)
     if field not in known:
         raise ValueError(f"free must name one of {sorted(known)} of a {type(part).__name__}, got {name!r}")
     if part.channel is not None and not isinstance(run.model, MembraneModel):
@@ -227,7 +249,7 @@ def _of_stimulus(name: str, run: Run) -> Free:
     bounds = EDGES.get(meta.metadata.get("range", "any") if meta else "any", (-np.inf, np.inf))
     if isinstance(part, SpikeStimulus):
         wire, chosen = "weight", np.zeros(run.arrays[f"stimulus.{number + 1}.weight"].size, int)
-    slot = _slot("stimulus", [wire], index, chosen=chosen, group=group)
+    slot = _slot("stimulus", [wire], index, chosen=chosen, group=group, stimulus=number + 1)
     return Free(name, value, *bounds, meta.metadata.get("unit", "1") if meta else "1", (slot,))
 
 

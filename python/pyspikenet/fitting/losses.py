@@ -31,6 +31,7 @@ class Loss(Parameters):
     """
 
     needs_data: ClassVar[bool] = True
+    differentiable: ClassVar[bool] = True
 
     def __mul__(self, factor: "float | Schedule") -> "WeightedLosses":
         return WeightedLosses([(_factor(factor), self)])
@@ -69,7 +70,7 @@ class Loss(Parameters):
         raise NotImplementedError
 
 
-def _weights() -> Any:
+def weights_of_neurons() -> Any:
     return option(
         default=None,
         kind="array_like of shape (neuron,), or None",
@@ -170,7 +171,7 @@ def losses_of(loss: Any) -> WeightedLosses:
 class RateLoss(Loss):
     r"""Firing rate distance: :math:`\sum_i |n_i - m_i| / T` [Hz], n and m the counts of run and data in time T."""
 
-    neuron_weights: Any = _weights()
+    neuron_weights: Any = weights_of_neurons()
     mask: Any = _mask()
 
     def _describe(self, setting: Setting) -> Wire:
@@ -181,7 +182,7 @@ class RateLoss(Loss):
 class SpikeCountLoss(Loss):
     r"""Squared difference of spike counts: :math:`\sum_i (n_i - m_i)^2`."""
 
-    neuron_weights: Any = _weights()
+    neuron_weights: Any = weights_of_neurons()
     mask: Any = _mask()
 
     def _describe(self, setting: Setting) -> Wire:
@@ -206,7 +207,7 @@ class VanRossum(Loss):
     reduction: str = option(
         default="squared", kind='{"squared", "distance", "norm"}', description="what is summed over neurons"
     )
-    neuron_weights: Any = _weights()
+    neuron_weights: Any = weights_of_neurons()
     mask: Any = _mask()
 
     def _validate(self) -> None:
@@ -263,7 +264,7 @@ class VoltageLoss(Loss):
         kind="array_like", description="d, shape (time, neuron) or (trial, time, neuron), at the ends of the steps"
     )
     variable: str = option(default="v", kind="str", description="the variable of the model")
-    neuron_weights: Any = _weights()
+    neuron_weights: Any = weights_of_neurons()
     mask: Any = _mask()
 
     def _describe(self, setting: Setting) -> Wire:

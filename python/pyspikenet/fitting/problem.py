@@ -85,7 +85,7 @@ def ask(
         raise TypeError(f"surrogate must be a surrogate such as SuperSpike(), got {shown(surrogate)}")
     spikes: Data | None = None
     if data is not None:
-        dt = _step(data, dt, model)
+        dt = step_of(data, dt, model)
         spikes, data_trials, data_duration = data_spikes(data, network, dt)
         duration = data_duration if duration is None else duration
         if trials is None:
@@ -99,13 +99,18 @@ def ask(
     if run.warm_up and isinstance(model, MembraneModel):
         raise ValueError(f"equilibration must be 0 for a {type(model).__name__}, got {equilibration} ms")
     if spikes is not None:
-        spikes = _fitted(spikes, run)
+        spikes = fitted_spikes(spikes, run)
     variables = tuple(model.state()) if isinstance(model, MembraneModel) else ()
     setting = Setting(network, run.n_steps, run.dt, run.trials.size, spikes, variables)
     params = dict(run.params)
     arrays = dict(run.arrays)
     params["losses"] = []
     for j, (_, term) in enumerate(losses.terms, 1):
+        if not term.differentiable:
+            raise ValueError(
+                f"loss must have a derivative where a gradient is followed, got {type(term).__name__}; methods that"
+                ' search by populations, such as "cma_es", take it'
+            )
         own, given = term.to_wire(setting)
         params["losses"].append(own)
         arrays |= {f"loss.{j}.{name}": np.ascontiguousarray(x) for name, x in given.items()}
@@ -127,7 +132,7 @@ def ask(
     return Question(run, pieces, free, losses, params, arrays)
 
 
-def _step(data: Any, dt: float | None, model: Any) -> float:
+def step_of(data: Any, dt: float | None, model: Any) -> float:
     """The step of the run [ms]: that of a dataset, or as asked for, or that of the model."""
     if not hasattr(data, "data_vars"):
         return float(model.default_dt if dt is None else dt)
@@ -149,7 +154,7 @@ def data_spikes(data: Any, network: Any, step: float) -> tuple[Data, NDArray[np.
     return (pointer, np.concatenate(steps), np.concatenate(neurons)), ids, n_steps * step
 
 
-def _fitted(spikes: Data, run: Run) -> Data:
+def fitted_spikes(spikes: Data, run: Run) -> Data:
     """The data, with as many trials as the run and no spikes behind its end."""
     pointer, step, neuron = spikes
     trials = pointer.size - 1
