@@ -202,8 +202,6 @@ function fill_drive!(lanes::Lanes{T}, setup::Setup{T}, noises, first_step::Int, 
     return nothing
 end
 
-@inline neuron_of(lanes::Lanes, l::Int) = (l - 1) % lanes.n + 1
-
 "All lanes over all steps."
 function forward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{T}, cells) where {T}
     setup, size, m = problem.setup, lanes.size, problem.steps
@@ -359,7 +357,7 @@ end
 function through_draw!(lanes::Lanes{T}, cells::P, setup::Setup{T}, rule::SpikeRule, found::Vector{CascadeConstants}, j::Int) where {T,P}
     at, dt, n = (j - 1) * lanes.size, setup.dt, lanes.n
     for l in 1:occupied(lanes)
-        i = (l - 1) % n + 1
+        i = neuron_of(lanes, l)
         model = at_neuron(cells, i)
         by_drive, by_numbers = activity_slopes(model, lanes.input[at+l], dt)
         g = lanes.of_spike[l]

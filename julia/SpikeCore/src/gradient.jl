@@ -365,7 +365,7 @@ function count_spikes!(count::Vector{Float64}, lanes::Lanes{T}, first::Int, m::I
         add_scaled!(total, lanes.spikes, (j - 1) * lanes.size, one(T))
     end
     for l in 1:occupied(lanes)
-        count[(l-1)%lanes.n+1] += total[l]
+        count[neuron_of(lanes, l)] += total[l]
     end
     return nothing
 end
@@ -401,16 +401,15 @@ clear_history!(lanes::Lanes, m::Int) = foreach(x -> isempty(x) || fill!(view(x, 
 
 "From numbers of cells and initial states to a parameter of the model or an initial value."
 function add_of_lanes!(gradient::Vector{Float64}, parameter::FreeParameter, problem::Problem{T}, numbers::Vector{Int}) where {T}
-    n = problem.setup.n
-    each_neuron = zeros(n)
+    each_neuron = zeros(problem.setup.n)
     if parameter.kind == "initial"
         for lanes in problem.groups, l in 1:occupied(lanes)
-            each_neuron[(l-1)%n+1] += lanes.adjoint[parameter.index][l]
+            each_neuron[neuron_of(lanes, l)] += lanes.adjoint[parameter.index][l]
         end
     else
         slopes = parameter.slopes
         for k in numbers, lanes in problem.groups, l in 1:occupied(lanes)
-            i = (l - 1) % n + 1
+            i = neuron_of(lanes, l)
             each_neuron[i] += slopes[k, size(slopes, 2) == 1 ? 1 : i] * lanes.numbers[l, k]
         end
         problem.at_rest && add_of_rest!(each_neuron, parameter, problem)
@@ -430,7 +429,7 @@ function add_of_rest!(each_neuron::Vector{Float64}, parameter::FreeParameter, pr
         rest_slopes = Base.invokelatest(slopes_of_rest, problem.cells, k, problem.setup.n)::Matrix{Float64}
         any(!=(0), rest_slopes) || continue
         for lanes in problem.groups, l in 1:occupied(lanes)
-            i = (l - 1) % lanes.n + 1
+            i = neuron_of(lanes, l)
             by_number = parameter.slopes[k, size(parameter.slopes, 2) == 1 ? 1 : i]
             for v in 1:size(rest_slopes, 1)
                 each_neuron[i] += by_number * rest_slopes[v, i] * lanes.adjoint[v][l]

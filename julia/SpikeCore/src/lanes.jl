@@ -100,6 +100,7 @@ channels_of(s::Stimuli) = Int[[t.channel for t in s.wave_targets]; [t.target.cha
 
 "How many lanes are neurons."
 occupied(lanes::Lanes) = lanes.n * length(lanes.trials)
+@inline neuron_of(lanes::Lanes, l::Int) = (l - 1) % lanes.n + 1
 
 # ---- what comes from outside --------------------------------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ end
 function sum_of_lanes(f::F, lanes::Vector{Lanes{T}}, states::Vector{LossState{T}}) where {F,T}
     total = 0.0
     for (x, state) in zip(lanes, states), l in 1:occupied(x)
-        total += f(state, l, (l - 1) % x.n + 1)
+        total += f(state, l, neuron_of(x, l))
     end
     return total
 end
@@ -81,7 +81,7 @@ function settle!(loss::CountLoss{T}, lanes::Vector{Lanes{T}}, states::Vector{Los
             state.carry[1][(b-1)*x.n+target.neuron[e]+1] -= target.mask[target.step[e]+1]
         end
         for l in 1:occupied(x)
-            difference, w = state.carry[1][l], lane_weight(target.weight, (l - 1) % x.n + 1)
+            difference, w = state.carry[1][l], lane_weight(target.weight, neuron_of(x, l))
             state.back[l] = loss.distance ? w * sign(difference) / loss.seconds : 2w * difference
         end
     end
@@ -133,7 +133,7 @@ function settle!(loss::TargetRateLoss{T}, lanes::Vector{Lanes{T}}, states::Vecto
     end
     for (x, state) in zip(lanes, states), l in 1:occupied(x)
         # `scale` will hold 1 / trials, as for every loss.
-        state.back[l] = 2 * difference[(l-1)%n+1] / (n * loss.seconds)
+        state.back[l] = 2 * difference[neuron_of(x, l)] / (n * loss.seconds)
     end
     return value * trials
 end
@@ -266,7 +266,7 @@ end
 function lane_weights(weight::Vector{T}, lanes::Lanes{T}, scale::T) where {T}
     x = zeros(T, lanes.size)
     for l in 1:occupied(lanes)
-        x[l] = scale * lane_weight(weight, (l - 1) % lanes.n + 1)
+        x[l] = scale * lane_weight(weight, neuron_of(lanes, l))
     end
     return x
 end
