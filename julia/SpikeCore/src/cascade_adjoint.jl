@@ -255,30 +255,27 @@ function add_coupling!(lanes::Lanes{T}, at::Int, gain::Vector{T}) where {T}
     return nothing
 end
 
-function draw_spikes!(lanes::Lanes{T}, cells::P, setup::Setup{T}, rule::SpikeRule, j::Int, step::Int) where {T,P}
-    at, dt, n = (j - 1) * lanes.size, setup.dt, lanes.n
+function draw_spikes!(lanes::Lanes{T}, cells::P, setup::Setup{T}, rule::SpikeRule, j::Int, now::Int) where {T,P}
+    base, dt, n = (j - 1) * lanes.size, setup.dt, lanes.n
     for (b, column) in enumerate(lanes.trials)
         source = Source(setup.seed, STREAM_FIRE, setup.trials[column].id)
         for i in 1:n
             l = (b - 1) * n + i
-            model = at_neuron(cells, i)
+            model = at(cells, i)
             what = emission(typeof(model))
-            mu = activity(model, step_drive(model, lanes.input[at+l], dt), dt)
-            admissible(what, mu) || fail("the activity of neuron ", i - 1, " in step ", step, " (trial ", setup.trials[column].id,
+            mu = activity(model, step(model, nothing, lanes.input[base+l], dt), dt)
+            admissible(what, mu) || fail("the activity of neuron ", i - 1, " in step ", now, " (trial ", setup.trials[column].id,
                                          ") is ", mu, ", but must be ", requirement(what))
-            lanes.activity[at+l] = mu
+            lanes.activity[base+l] = mu
             expected = what isa Threshold ? smooth(rule.surrogate, mu) : mu
             s = fires(what, mu, lanes.uniforms[l]) ?
-                T(spike_count(what, mu, uniform(Float64, lanes.bits[b][(step&3)*n+i]), source, i - 1, step)) : zero(T)
-            lanes.spikes[at+l] = rule.relaxed ? expected : s
-            rule.visible && (lanes.seen[at+l] = expected)
+                T(spike_count(what, mu, uniform(Float64, lanes.bits[b][(now&3)*n+i]), source, i - 1, now)) : zero(T)
+            lanes.spikes[base+l] = rule.relaxed ? expected : s
+            rule.visible && (lanes.seen[base+l] = expected)
         end
     end
     return nothing
 end
-
-@inline at_neuron(cells, i::Int) = at(cells, i)
-@inline step_drive(model, drive, dt) = step(model, nothing, drive, dt)
 
 "Back over all steps: adjoints of arrivals and drive, and of the constants, for each trial apart."
 function backward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{T}, cells, found::Vector{CascadeConstants}) where {T}
@@ -355,14 +352,14 @@ function inner_product(x::Matrix{T}, at::Int, y::Matrix{T}, from::Int, size::Int
 end
 
 function through_draw!(lanes::Lanes{T}, cells::P, setup::Setup{T}, rule::SpikeRule, found::Vector{CascadeConstants}, j::Int) where {T,P}
-    at, dt, n = (j - 1) * lanes.size, setup.dt, lanes.n
+    base, dt, n = (j - 1) * lanes.size, setup.dt, lanes.n
     for l in 1:occupied(lanes)
         i = neuron_of(lanes, l)
-        model = at_neuron(cells, i)
-        by_drive, by_numbers = activity_slopes(model, lanes.input[at+l], dt)
+        model = at(cells, i)
+        by_drive, by_numbers = activity_slopes(model, lanes.input[base+l], dt)
         g = lanes.of_spike[l]
-        emission(typeof(model)) isa Threshold && (g *= slope(rule.surrogate, lanes.activity[at+l]))
-        lanes.of_input[at+l] = g * by_drive
+        emission(typeof(model)) isa Threshold && (g *= slope(rule.surrogate, lanes.activity[base+l]))
+        lanes.of_input[base+l] = g * by_drive
         numbers = found[div(l - 1, n)+1].numbers
         for k in 1:4
             numbers[k][length(numbers[k]) == 1 ? 1 : i] += g * by_numbers[k]
