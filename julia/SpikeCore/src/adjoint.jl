@@ -15,7 +15,7 @@ function backward!(lanes::Lanes{T}, setup::Setup{T}, cells::P, @nospecialize(rul
     for j in m:-1:1
         step = first_step + j - 1
         for (x, y) in zip(lanes.adjoint, lanes.loss_states)
-            isempty(y) || add_column!(x, y, (j - 1) * lanes.size)
+            isempty(y) || add_scaled!(x, y, (j - 1) * lanes.size, one(T))
         end
         copyto!(lanes.of_spike, 1, lanes.loss_spikes, (j - 1) * lanes.size + 1, lanes.size)
         for (projection, weight) in zip(setup.projections, weights)
@@ -32,13 +32,6 @@ function backward!(lanes::Lanes{T}, setup::Setup{T}, cells::P, @nospecialize(rul
         for (x, history) in zip(lanes.adjoint, lanes.history)
             isempty(history) || copyto!(history, (j - 1) * lanes.size + 1, x, 1, lanes.size)
         end
-    end
-    return nothing
-end
-
-function add_column!(x::Vector{T}, y::Matrix{T}, at::Int) where {T}
-    @inbounds @simd ivdep for l in 1:length(x)
-        x[l] += y[at+l]
     end
     return nothing
 end

@@ -215,7 +215,7 @@ function forward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{T
         filter_arrived!(lanes.tape[1], at, arrived, (past + j - 1) * size, kernel, size)
         add_coupling!(lanes, at, gain)
         for lag in 0:min(length(self), j - 1)-1
-            add_lagged!(lanes.input, at, lanes.spikes, (j - 2 - lag) * size, self[lag+1], size)
+            add_scaled!(lanes.input, at, lanes.spikes, (j - 2 - lag) * size, self[lag+1], size)
         end
         fill_uniforms!(lanes, setup, step)
         draw_spikes!(lanes, cells, setup, problem.rule, j, step)
@@ -234,15 +234,8 @@ function filter_arrived!(trace::Matrix{T}, at::Int, arrived::Matrix{T}, now::Int
         end
     else
         for lag in 0:length(kernel.values)-1
-            add_lagged!(trace, at + size, arrived, now - lag * size, kernel.values[lag+1], size)
+            add_scaled!(trace, at + size, arrived, now - lag * size, kernel.values[lag+1], size)
         end
-    end
-    return nothing
-end
-
-function add_lagged!(x::Matrix{T}, at::Int, y::Matrix{T}, from::Int, scale::T, size::Int) where {T}
-    @inbounds @simd ivdep for l in 1:size
-        x[at+l] = muladd(scale, y[from+l], x[at+l])
     end
     return nothing
 end
@@ -298,12 +291,12 @@ function backward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{
             of_trace[at+l] = gain[length(gain) == 1 ? 1 : neuron_of(lanes, l)] * of_drive[at+l]
         end
         if kernel.kind == EXPONENTIAL
-            j < m && add_lagged!(of_trace, at, of_trace, at + size, kernel.decay, size)
-            isempty(of_arrived) || add_lagged!(of_arrived, at, of_trace, at, kernel.gain, size)
-            isempty(of_arrived) || j + kernel.window > m || add_lagged!(of_arrived, at, of_trace, at + kernel.window * size, -kernel.tail, size)
+            j < m && add_scaled!(of_trace, at, of_trace, at + size, kernel.decay, size)
+            isempty(of_arrived) || add_scaled!(of_arrived, at, of_trace, at, kernel.gain, size)
+            isempty(of_arrived) || j + kernel.window > m || add_scaled!(of_arrived, at, of_trace, at + kernel.window * size, -kernel.tail, size)
         elseif !isempty(of_arrived)
             for lag in 0:min(length(kernel.values) - 1, m - j)
-                add_lagged!(of_arrived, at, of_trace, at + lag * size, kernel.values[lag+1], size)
+                add_scaled!(of_arrived, at, of_trace, at + lag * size, kernel.values[lag+1], size)
             end
         end
         for b in 1:length(lanes.trials)

@@ -217,21 +217,23 @@ end
 function gather!(lanes::Lanes{T}, setup::Setup{T}, j::Int, step::Int) where {T}
     for (projection, ring) in zip(setup.projections, lanes.rings)
         projection.direct && continue
-        add_row!(lanes.tape[projection.into], (j - 1) * lanes.size, ring, row(ring, step), lanes.size)
+        add_scaled!(lanes.tape[projection.into], (j - 1) * lanes.size, ring, row(ring, step), one(T), lanes.size)
         clear_row!(ring, row(ring, step), lanes.size)
     end
     for (x, arriving) in zip(lanes.tape, lanes.arriving)
-        isempty(arriving) || add_row!(x, (j - 1) * lanes.size, arriving, (j - 1) * lanes.size, lanes.size)
+        isempty(arriving) || add_scaled!(x, (j - 1) * lanes.size, arriving, (j - 1) * lanes.size, one(T), lanes.size)
     end
     return nothing
 end
 
-function add_row!(x::Matrix{T}, at::Int, y::Matrix{T}, from::Int, size::Int) where {T}
+"Adds `scale` times the `size` numbers of `y` behind `from` to those of `x` behind `at`."
+function add_scaled!(x::Array{T}, at::Int, y::Array{T}, from::Int, scale::T, size::Int) where {T}
     @inbounds @simd ivdep for l in 1:size
-        x[at+l] += y[from+l]
+        x[at+l] = muladd(scale, y[from+l], x[at+l])
     end
     return nothing
 end
+add_scaled!(x::Vector{T}, y::Matrix{T}, from::Int, scale::T) where {T} = add_scaled!(x, 0, y, from, scale, length(x))
 
 function clear_row!(x::Matrix{T}, at::Int, size::Int) where {T}
     @inbounds @simd ivdep for l in 1:size

@@ -67,13 +67,6 @@ function observe!(loss::Union{CountLoss{T}}, lanes::Lanes{T}, state::LossState{T
     return nothing
 end
 
-function add_scaled!(x::Vector{T}, y::Matrix{T}, at::Int, scale::T) where {T}
-    @inbounds @simd ivdep for l in 1:length(x)
-        x[l] = muladd(scale, y[at+l], x[l])
-    end
-    return nothing
-end
-
 function settle!(loss::CountLoss{T}, lanes::Vector{Lanes{T}}, states::Vector{LossState{T}}) where {T}
     target = loss.target
     for (x, state) in zip(lanes, states)
@@ -94,10 +87,7 @@ pull!(loss::CountLoss{T}, lanes::Lanes{T}, state::LossState{T}, start, first::In
 
 function pull_constant!(lanes::Lanes{T}, back::Vector{T}, mask::Vector{T}, first::Int, m::Int, scale::T) where {T}
     for j in 1:m
-        factor, at, into = scale * mask[first+j], (j - 1) * lanes.size, lanes.loss_spikes
-        @inbounds @simd ivdep for l in 1:lanes.size
-            into[at+l] = muladd(factor, back[l], into[at+l])
-        end
+        add_scaled!(lanes.loss_spikes, (j - 1) * lanes.size, back, 0, scale * mask[first+j], lanes.size)
     end
     return nothing
 end
