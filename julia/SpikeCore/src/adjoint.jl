@@ -372,11 +372,7 @@ function visit_sent(f::F, lanes::Lanes{T}, amount::Matrix{T}, ahead::Int, m::Int
         at = (j - 1) * size + ahead + b * n
         for block in 0:32:n-1
             last = min(block + 32, n)
-            found = false
-            @inbounds @simd for i in block+1:last
-                found |= amount[at+i] != 0
-            end
-            found || continue
+            any_nonzero(amount, at + block, last - block) || continue
             for i in block+1:last
                 @inbounds amount[at+i] == 0 || f(i, b, j)
             end

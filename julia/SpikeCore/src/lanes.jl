@@ -284,12 +284,21 @@ function soften!(lanes::Lanes{T}, rule::SpikeRule, drawn::Bool, j::Int) where {T
     return nothing
 end
 
+"Whether one of the `count` numbers behind `at` is not 0."
+@inline function any_nonzero(x::Matrix{T}, at::Int, count::Int=64) where {T}
+    found = false
+    @inbounds @simd for l in 1:count
+        found |= x[at+l] != 0
+    end
+    return found
+end
+
 "Resets the lanes that spiked."
 function hard_reset!(lanes::Lanes{T}, cells::P, tape::Tuple, j::Int, step::Int, dt::T) where {T,P}
     s, size = lanes.spikes, lanes.size
     base = (j - 1) * size
     for block in 0:64:size-1
-        any_spike(s, base + block) || continue
+        any_nonzero(s, base + block) || continue
         for l in block+1:block+64
             @inbounds s[base+l] == 0 && continue
             membrane = at(cells, l).membrane
@@ -299,14 +308,6 @@ function hard_reset!(lanes::Lanes{T}, cells::P, tape::Tuple, j::Int, step::Int, 
         end
     end
     return nothing
-end
-
-function any_spike(s::Matrix{T}, at::Int) where {T}
-    sum_of_spikes = zero(T)
-    @inbounds @simd for l in 1:64
-        sum_of_spikes += s[at+l]
-    end
-    return sum_of_spikes != 0
 end
 
 "Moves every lane towards its reset by as much as it spiked; it is refractory where the spike would have been one."
@@ -352,14 +353,6 @@ function deliver!(lanes::Lanes{T}, projection::Projection{T}, weight::Vector{T},
         end
     end
     return nothing
-end
-
-function any_nonzero(s::Matrix{T}, at::Int) where {T}
-    found = false
-    @inbounds @simd for l in 1:64
-        found |= s[at+l] != 0
-    end
-    return found
 end
 
 function deliver_row!(into::Matrix{T}, at::Int, target::Vector{Int32}, weight::Vector{T}, amount::T, low::Int64, high::Int64) where {T}
