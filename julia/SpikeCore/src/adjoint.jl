@@ -156,14 +156,7 @@ end
 @generated function with_partials(cell::C, numbers::NTuple{F,T}, chosen::NTuple{4,Int}) where {C,F,T}
     dual(k) = :(Dual{4,T}(numbers[$k], (T(chosen[1] == $k), T(chosen[2] == $k), T(chosen[3] == $k), T(chosen[4] == $k))))
     made = Expr(:tuple, [dual(k) for k in 1:F]...)
-    return Expr(:block, Expr(:meta, :inline), :(unflat($(retyped_from(C, T, Dual{4,T})), $made)))
-end
-
-"The type with `D` for every number of type `T`."
-function retyped_from(::Type{M}, ::Type{T}, ::Type{D}) where {M,T,D}
-    M === T && return D
-    isempty(M.parameters) && return M
-    return Core.apply_type(M.name.wrapper, map(p -> p isa Type ? retyped_from(p, T, D) : p, M.parameters)...)
+    return Expr(:block, Expr(:meta, :inline), :(unflat($(retyped(C, T, Dual{4,T})), $made)))
 end
 
 # ---- through synapses -------------------------------------------------------------------------------------------------------

@@ -61,11 +61,11 @@ end
 @generated elements(columns::NTuple{N,Vector}, i::Int) where {N} =
     Expr(:block, Expr(:meta, :inline), Expr(:tuple, [:(@inbounds columns[$k][i]) for k in 1:N]...))
 
-"The type with `T` for every Float64."
-function retyped(::Type{M}, ::Type{T}) where {M,T}
-    M === Float64 && return T
+"The type with `D` for every number of type `T`."
+function retyped(::Type{M}, ::Type{T}, ::Type{D}) where {M,T,D}
+    M === T && return D
     isempty(M.parameters) && return M
-    return Core.apply_type(M.name.wrapper, map(p -> p isa Type ? retyped(p, T) : p, M.parameters)...)
+    return Core.apply_type(M.name.wrapper, map(p -> p isa Type ? retyped(p, T, D) : p, M.parameters)...)
 end
 
 "Cells that differ: columns of all their numbers."
@@ -131,7 +131,7 @@ end
 function build_cells(@nospecialize(make), p::Parameters, ::Type{T}, dt::Float64) where {T}
     made = Base.invokelatest(one_cell, make, p, 1, dt)
     cell, given = made[1], made[2]::Vector{Any}
-    C = retyped(typeof(cell), T)
+    C = retyped(typeof(cell), Float64, T)
     resting(i) = Base.invokelatest(rest, Base.invokelatest(make, p, i))
     description = blueprint(T, C, p, given, resting)
     isempty(p.arrays) && return Base.invokelatest(shared_cells, C, T, cell), description
