@@ -18,7 +18,7 @@ struct SpikeRule{S}
 end
 
 "What is differentiated: a membrane's distance from its threshold, or, where spikes are drawn, their probability."
-@inline spike_argument(m::M, y, dt) where {M<:Membrane} = needs_random(M) ? -vexpm1(-hazard(m, y) * dt) : activity(m, y)
+@inline spike_argument(m::M, y, dt) where {M<:Membrane} = needs_random(M) ? spike_probability(m, y, dt) : activity(m, y)
 
 "State at the begin of a segment of the run, from which its tape can be made again."
 struct Checkpoint{T}

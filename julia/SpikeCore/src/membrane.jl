@@ -9,8 +9,9 @@
 #     fire(m, y, u, dt)            whether a neuron in this state spikes
 #     reset(m, y)                  the state after a spike
 #     refractory(m)                ms
-# and, where they differ from what is below, slopes(m, ...), held(M), n_noises(M), needs_random(M), graded(M), and for
-# models that are defined in discrete time `step(m, y, input, dt)` in place of `derivative`.
+# and, where they differ from what is below, slopes(m, ...), held(M), n_noises(M), needs_random(M), graded(M); for models
+# that draw their spikes `spike_probability(m, y, dt)`, which is what is differentiated; for those that are defined in
+# discrete time `step(m, y, input, dt)` in place of `derivative`.
 
 abstract type Membrane end
 
