@@ -287,9 +287,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
         start!(lanes, setup, problem.initial, problem.noises)
         for (c, (start, m)) in enumerate(zip(starts, lengths))
             c > 1 && carry_on!(lanes, lengths[c-1])
-            if wanted && (length(starts) > 1 || !isempty(problem.losses))
-                checkpoints[p][c] = checkpoint(lanes, setup, [states[p].carry for states in problem.states])
-            end
+            wanted && (checkpoints[p][c] = checkpoint(lanes, setup, [states[p].carry for states in problem.states]))
             fill_inputs!(lanes, setup, problem.first_step + start, m)
             forward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, problem.first_step + start, m)
             count_spikes!(counts[p], lanes, 1, m)

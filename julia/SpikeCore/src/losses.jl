@@ -11,6 +11,10 @@ struct LossState{T}
     scratch::Matrix{T}
 end
 
+"The state for segments of `steps`; unless a loss says otherwise, one number of each lane."
+loss_state(::Loss{T}, lanes::Lanes{T}, steps::Int) where {T} =
+    LossState{T}([zeros(T, lanes.size)], zeros(T, lanes.size), zeros(T, 0, 0))
+
 "Makes the state as it was at the begin."
 clear!(::Loss, state::LossState) = foreach(x -> fill!(x, 0), state.carry)
 
@@ -56,17 +60,6 @@ struct CountLoss{T} <: Loss{T}
     seconds::T
 end
 
-loss_state(::CountLoss{T}, lanes::Lanes{T}, steps::Int) where {T} =
-    LossState{T}([zeros(T, lanes.size)], zeros(T, lanes.size), zeros(T, 0, 0))
-
-function observe!(loss::Union{CountLoss{T}}, lanes::Lanes{T}, state::LossState{T}, first::Int, m::Int) where {T}
-    count, mask = state.carry[1], loss.target.mask
-    for j in 1:m
-        add_scaled!(count, lanes.seen, (j - 1) * lanes.size, mask[first+j])
-    end
-    return nothing
-end
-
 function settle!(loss::CountLoss{T}, lanes::Vector{Lanes{T}}, states::Vector{LossState{T}}) where {T}
     target = loss.target
     for (x, state) in zip(lanes, states)
@@ -82,31 +75,11 @@ function settle!(loss::CountLoss{T}, lanes::Vector{Lanes{T}}, states::Vector{Los
     return sum_of_lanes((state, l, i) -> Float64(value(state.carry[1][l], lane_weight(target.weight, i))), lanes, states)
 end
 
-pull!(loss::CountLoss{T}, lanes::Lanes{T}, state::LossState{T}, start, first::Int, m::Int, scale::T) where {T} =
-    pull_constant!(lanes, state.back, loss.target.mask, first, m, scale)
-
-function pull_constant!(lanes::Lanes{T}, back::Vector{T}, mask::Vector{T}, first::Int, m::Int, scale::T) where {T}
-    for j in 1:m
-        add_scaled!(lanes.loss_spikes, (j - 1) * lanes.size, back, 0, scale * mask[first+j], lanes.size)
-    end
-    return nothing
-end
-
 "The squared difference of mean rate (Hz) and `goal`: of all neurons and trials together, or of each neuron."
 struct TargetRateLoss{T} <: Loss{T}
     goal::Vector{T}
     seconds::T
     mask::Vector{T}
-end
-
-loss_state(::TargetRateLoss{T}, lanes::Lanes{T}, steps::Int) where {T} =
-    LossState{T}([zeros(T, lanes.size)], zeros(T, lanes.size), zeros(T, 0, 0))
-
-function observe!(loss::TargetRateLoss{T}, lanes::Lanes{T}, state::LossState{T}, first::Int, m::Int) where {T}
-    for j in 1:m
-        add_scaled!(state.carry[1], lanes.seen, (j - 1) * lanes.size, loss.mask[first+j])
-    end
-    return nothing
 end
 
 function settle!(loss::TargetRateLoss{T}, lanes::Vector{Lanes{T}}, states::Vector{LossState{T}}) where {T}
@@ -128,8 +101,26 @@ function settle!(loss::TargetRateLoss{T}, lanes::Vector{Lanes{T}}, states::Vecto
     return value * trials
 end
 
-pull!(loss::TargetRateLoss{T}, lanes::Lanes{T}, state::LossState{T}, start, first::Int, m::Int, scale::T) where {T} =
-    pull_constant!(lanes, state.back, loss.mask, first, m, scale)
+# Both see the number of spikes of each lane, those that the mask counts.
+mask_of(loss::CountLoss) = loss.target.mask
+mask_of(loss::TargetRateLoss) = loss.mask
+
+function observe!(loss::Union{CountLoss{T},TargetRateLoss{T}}, lanes::Lanes{T}, state::LossState{T}, first::Int, m::Int) where {T}
+    count, mask = state.carry[1], mask_of(loss)
+    for j in 1:m
+        add_scaled!(count, lanes.seen, (j - 1) * lanes.size, mask[first+j])
+    end
+    return nothing
+end
+
+function pull!(loss::Union{CountLoss{T},TargetRateLoss{T}}, lanes::Lanes{T}, state::LossState{T}, start, first::Int, m::Int,
+               scale::T) where {T}
+    mask = mask_of(loss)
+    for j in 1:m
+        add_scaled!(lanes.loss_spikes, (j - 1) * lanes.size, state.back, 0, scale * mask[first+j], lanes.size)
+    end
+    return nothing
+end
 
 # ---- van Rossum -----------------------------------------------------------------------------------------------------------
 
@@ -273,9 +264,6 @@ end
 
 watched(loss::Loss) = 0
 watched(loss::VariableLoss) = loss.variable
-
-loss_state(::VariableLoss{T}, lanes::Lanes{T}, steps::Int) where {T} =
-    LossState{T}([zeros(T, lanes.size)], zeros(T, lanes.size), zeros(T, 0, 0))
 
 function observe!(loss::VariableLoss{T}, lanes::Lanes{T}, state::LossState{T}, first::Int, m::Int) where {T}
     visit_variable(loss, lanes, first, m) do l, j, difference, w
