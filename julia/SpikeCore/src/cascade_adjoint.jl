@@ -69,8 +69,7 @@ function constants(problem::CascadeProblem, model, arrays)
     k = blueprint.coupling
     return CascadeConstants(numbers, Vector{Float64}(blueprint.coupling_gain),
                             k.kind == ARRAY ? Vector{Float64}(k.values) : [k.gain, k.decay, k.tail], Vector{Float64}(blueprint.self),
-                            Vector{Float64}(blueprint.background_noise)),
-           cells, blueprint
+                            Vector{Float64}(blueprint.background_noise))
 end
 
 function with_value(problem::CascadeProblem, names::Vector{String}, x)
@@ -89,7 +88,7 @@ end
 function constant_slopes(problem::CascadeProblem, parameter::FreeParameter)
     x = parameter.value
     h = 1e-3 .* max.(abs.(x), 1e-2)
-    at_distance(s) = constants(problem, with_value(problem, parameter.names, x .+ s .* h)...)[1]
+    at_distance(s) = constants(problem, with_value(problem, parameter.names, x .+ s .* h)...)
     far, near, back, far_back = at_distance(2.0), at_distance(1.0), at_distance(-1.0), at_distance(-2.0)
     function slope_of_all(f)
         width = length(f(near)) == 1 ? sum(h) / length(h) : length(h) == length(f(near)) ? h : h[1]
@@ -383,12 +382,10 @@ end
 function evaluate_cascade!(problem::CascadeProblem{T}, cells, coefficients::Vector{Float64}, wanted::Bool) where {T}
     groups, setup, m = problem.groups, problem.setup, problem.steps
     counts = [zeros(lanes.n) for lanes in groups]
+    starts = [[map(copy, state.carry) for state in states] for states in problem.states]
     with_threads(length(groups), setup.threads) do p
         forward!(groups[p], problem.arrived[p], problem, cells)
         count_spikes!(counts[p], groups[p], max(0, -problem.first_step) + 1, m)
-    end
-    starts = [[map(copy, state.carry) for state in states] for states in problem.states]
-    with_threads(length(groups), setup.threads) do p
         for (loss, states) in zip(problem.losses, problem.states)
             observe!(loss, groups[p], states[p], 0, m)
         end
@@ -399,7 +396,7 @@ function evaluate_cascade!(problem::CascadeProblem{T}, cells, coefficients::Vect
     wanted || return loss, values, Vector{Float64}[], rates
     isfinite(loss) || fail("the loss is ", loss)
 
-    now = constants(problem, problem.model, problem.arrays)[1]
+    now = constants(problem, problem.model, problem.arrays)
     found = [[zero_constants(now) for _ in lanes.trials] for lanes in groups]
     with_threads(length(groups), setup.threads) do p
         lanes = groups[p]
