@@ -48,7 +48,7 @@ function cascade_problem(setup::Setup{T,W}, cells, params, arrays) where {T,W}
     end
     length(setup.projections) <= 1 || fail("a cascade has one projection")
     problem = CascadeProblem{T,W}(
-        setup, params["model"], owned_by("model.", arrays), cells, setup.trials[1].step, steps, FreeParameter[], losses,
+        setup, copy(params["model"]), owned_by("model.", arrays), cells, setup.trials[1].step, steps, FreeParameter[], losses,
         Vector{T}[Vector{T}(p.synapses.weight) for p in setup.projections], [deepcopy(t.noises) for t in setup.trials], rule,
         Lanes{T}[], Matrix{T}[], Vector{LossState{T}}[], Dict{String,Any}())
     for d in required(params, "free", Vector)
@@ -72,23 +72,15 @@ function constants(problem::CascadeProblem, model, arrays)
                             Vector{Float64}(blueprint.background_noise))
 end
 
-function with_value(problem::CascadeProblem, names::Vector{String}, x)
-    model, arrays = copy(problem.model), copy(problem.arrays)
-    for name in names
-        if length(x) == 1
-            model[name] = x[1]
-        else
-            arrays[name] = x
-        end
-    end
-    return model, arrays
-end
-
 "How the constants depend on a parameter: differences of fourth order, whose error is about the rounding of the constants."
 function constant_slopes(problem::CascadeProblem, parameter::FreeParameter)
     x = parameter.value
     h = 1e-3 .* max.(abs.(x), 1e-2)
-    at_distance(s) = constants(problem, with_value(problem, parameter.names, x .+ s .* h)...)
+    function at_distance(s)
+        model, arrays = copy(problem.model), copy(problem.arrays)
+        use_in_model!(model, arrays, parameter.names, x .+ s .* h)
+        return constants(problem, model, arrays)
+    end
     far, near, back, far_back = at_distance(2.0), at_distance(1.0), at_distance(-1.0), at_distance(-2.0)
     function slope_of_all(f)
         width = length(f(near)) == 1 ? sum(h) / length(h) : length(h) == length(f(near)) ? h : h[1]
@@ -98,24 +90,10 @@ function constant_slopes(problem::CascadeProblem, parameter::FreeParameter)
                             slope_of_all(c -> c.self), slope_of_all(c -> c.noise))
 end
 
-function use_values!(problem::CascadeProblem{T,W}) where {T,W}
+function rebuild!(problem::CascadeProblem{T}) where {T}
     setup = problem.setup
-    rebuild = false
-    for parameter in problem.free
-        if parameter.kind == "model"
-            problem.model, problem.arrays = with_value(problem, parameter.names, copy(parameter.value))
-            rebuild = true
-        elseif parameter.kind == "weight"
-            problem.weights[parameter.index] .= parameter.value
-        elseif parameter.kind == "stimulus"
-            set_stimulus_values!(setup, parameter)
-        end
-    end
-    rebuild || return nothing
-    cells, blueprint = Base.invokelatest(MODELS[problem.model["name"]], Parameters(problem.model, problem.arrays, setup.n), T,
-                                         Float64(setup.dt))
-    problem.cells = cells
-    setup.blueprint = blueprint
+    problem.cells, setup.blueprint = Base.invokelatest(MODELS[problem.model["name"]],
+                                                       Parameters(problem.model, problem.arrays, setup.n), T, Float64(setup.dt))
     return nothing
 end
 

@@ -59,7 +59,7 @@ function membrane_problem(setup::Setup{T,W}, cells, params::Dict{String,Any}, ar
                      for (j, d) in enumerate(required(params, "losses", Vector))]
     initial = [reduce(hcat, [trial.state[k] for trial in setup.trials]) for k in 1:length(setup.blueprint.variables)]
     problem = Problem{T,W}(
-        setup, params["model"], owned_by("model.", arrays), cells, get(params, "initial", "rest") == "rest" && params["model"]["name"] != "Equations",
+        setup, copy(params["model"]), owned_by("model.", arrays), cells, get(params, "initial", "rest") == "rest" && params["model"]["name"] != "Equations",
         setup.trials[1].step, steps, Float64(required(params, "memory", Real)), steps, FreeParameter[],
         losses, Vector{T}[Vector{T}(p.synapses.weight) for p in setup.projections], initial,
         [deepcopy(trial.noises) for trial in setup.trials], rule, Lanes{T}[], Any[], Vector{LossState{T}}[], Dict{String,Any}())
@@ -169,28 +169,37 @@ function find_slopes!(parameter::FreeParameter, problem::Problem)
 end
 
 "Brings the values of what is free to where they are used."
-function use_values!(problem::Problem{T}) where {T}
-    setup = problem.setup
-    rebuild = false
+function use_values!(problem)
     for parameter in problem.free
         if parameter.kind == "model"
-            for name in parameter.names
-                if length(parameter.value) == 1
-                    problem.model[name] = parameter.value[1]
-                else
-                    problem.arrays[name] = parameter.value
-                end
-            end
-            rebuild = true
+            use_in_model!(problem.model, problem.arrays, parameter.names, parameter.value)
         elseif parameter.kind == "weight"
             problem.weights[parameter.index] .= parameter.value
         elseif parameter.kind == "initial"
             problem.initial[parameter.index] .= parameter.value
         else
-            set_stimulus_values!(setup, parameter)
+            set_stimulus_values!(problem.setup, parameter)
         end
     end
-    rebuild || return nothing
+    any(p -> p.kind == "model", problem.free) && rebuild!(problem)
+    return nothing
+end
+
+"Gives parameters of a model the values `x`, one or one per neuron."
+function use_in_model!(model::Dict{String,Any}, arrays::Dict{String,Any}, names::Vector{String}, x::Vector{Float64})
+    for name in names
+        if length(x) == 1
+            model[name] = x[1]
+        else
+            arrays[name] = x
+        end
+    end
+    return nothing
+end
+
+"Makes the cells from the parameters of the model."
+function rebuild!(problem::Problem{T}) where {T}
+    setup = problem.setup
     if problem.cells isa PerCell && all(p -> p.kind != "model" || p.position > 0, problem.free)
         for parameter in problem.free
             parameter.kind == "model" && (problem.cells.columns[parameter.position] .= parameter.value)
