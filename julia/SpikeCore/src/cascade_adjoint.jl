@@ -99,27 +99,14 @@ end
 
 # ---- the loop ---------------------------------------------------------------------------------------------------------------
 
-function lay_out!(problem::CascadeProblem{T}, trials::Vector{Int}) where {T}
+function make_groups!(problem::CascadeProblem{T}, chosen::Vector{Vector{Int}}) where {T}
     setup = problem.setup
-    parts = min(setup.threads, length(trials))
-    cuts = [div(length(trials) * p, parts) for p in 0:parts]
-    chosen = [trials[cuts[p]+1:cuts[p+1]] for p in 1:parts]
-    if length(problem.groups) != parts || any(p -> length(problem.groups[p].trials) != length(chosen[p]), 1:parts)
-        wired = with_trace(setup)
-        problem.groups = [Lanes(wired, t, problem.steps, problem.rule.visible, Int[], 1, true) for t in chosen]
-        foreach(lanes -> lanes.noise = noise_matrices(setup, lanes, problem.steps), problem.groups)
-        columns = history(setup.blueprint.coupling) + problem.steps + longest_delay(setup)
-        problem.arrived = [zeros(T, lanes.size, columns) for lanes in problem.groups]
-        problem.states = [LossState{T}[loss_state(loss, lanes, problem.steps) for lanes in problem.groups] for loss in problem.losses]
-    end
-    for (lanes, t) in zip(problem.groups, chosen)
-        lanes.trials = t
-        lanes.together = length(trials) >= 4
-        lanes.quad = typemin(Int)
-    end
-    for (loss, states) in zip(problem.losses, problem.states)
-        foreach(state -> clear!(loss, state), states)
-    end
+    wired = with_trace(setup)
+    problem.groups = [Lanes(wired, t, problem.steps, problem.rule.visible, Int[], 1, true) for t in chosen]
+    foreach(lanes -> lanes.noise = noise_matrices(setup, lanes, problem.steps), problem.groups)
+    columns = history(setup.blueprint.coupling) + problem.steps + longest_delay(setup)
+    problem.arrived = [zeros(T, lanes.size, columns) for lanes in problem.groups]
+    problem.states = loss_states(problem.losses, problem.groups, problem.steps)
     return nothing
 end
 
@@ -184,6 +171,7 @@ function forward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{T
     setup, size, m = problem.setup, lanes.size, problem.steps
     kernel, gain, self = setup.blueprint.coupling, setup.blueprint.coupling_gain, setup.blueprint.self
     past = history(kernel)
+    lanes.quad = typemin(Int)
     fill!(arrived, 0)
     fill!(lanes.tape[1], 0)
     fill_drive!(lanes, setup, problem.noises, problem.first_step, m)
@@ -350,14 +338,8 @@ end
 
 # ---- the gradient -------------------------------------------------------------------------------------------------------------
 
-function evaluate!(problem::CascadeProblem{T}, trials::Vector{Int}, coefficients::Vector{Float64}, wanted::Bool) where {T}
-    length(coefficients) == length(problem.losses) || fail("coefficients must have one number per loss")
-    isempty(trials) && fail("trials must name at least one")
-    lay_out!(problem, trials)
-    return Base.invokelatest(evaluate_cascade!, problem, problem.cells, coefficients, wanted)
-end
-
-function evaluate_cascade!(problem::CascadeProblem{T}, cells, coefficients::Vector{Float64}, wanted::Bool) where {T}
+function evaluate_laid_out!(problem::CascadeProblem{T}, coefficients::Vector{Float64}, wanted::Bool) where {T}
+    cells = problem.cells
     groups, setup, m = problem.groups, problem.setup, problem.steps
     counts = [zeros(lanes.n) for lanes in groups]
     starts = [[map(copy, state.carry) for state in states] for states in problem.states]

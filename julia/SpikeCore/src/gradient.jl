@@ -225,29 +225,36 @@ end
 # ---- groups of trials -----------------------------------------------------------------------------------------------------
 
 "Lays out the trials of a batch: in as many groups as threads can work on."
-function lay_out!(problem::Problem{T}, trials::Vector{Int}) where {T}
-    setup = problem.setup
-    parts = min(setup.threads, length(trials))
+function lay_out!(problem, trials::Vector{Int})
+    parts = min(problem.setup.threads, length(trials))
     cuts = [div(length(trials) * p, parts) for p in 0:parts]
     chosen = [trials[cuts[p]+1:cuts[p+1]] for p in 1:parts]
     if length(problem.groups) != parts || any(p -> length(problem.groups[p].trials) != length(chosen[p]), 1:parts)
-        watch = Int[watched(loss) for loss in problem.losses]
-        free_input = any(p -> p.kind == "stimulus", problem.free)
-        problem.segment = segment_length(setup, length(trials), problem.steps, problem.memory)
-        problem.groups = [Lanes(setup, t, problem.segment, problem.rule.visible, watch, n_numbers(problem), free_input) for t in chosen]
-        problem.states = [LossState{T}[loss_state(loss, lanes, problem.segment) for lanes in problem.groups] for loss in problem.losses]
-        problem.tiled = Any[tile(problem.cells, lanes) for lanes in problem.groups]
+        make_groups!(problem, chosen)
     end
-    for (p, (lanes, t)) in enumerate(zip(problem.groups, chosen))
+    for (lanes, t) in zip(problem.groups, chosen)
         lanes.trials = t
         lanes.together = length(trials) >= 4
-        problem.tiled[p] = tile!(problem.tiled[p], problem.cells, lanes)
     end
     for (loss, states) in zip(problem.losses, problem.states)
         foreach(state -> clear!(loss, state), states)
     end
     return nothing
 end
+
+function make_groups!(problem::Problem, chosen::Vector{Vector{Int}})
+    setup = problem.setup
+    watch = Int[watched(loss) for loss in problem.losses]
+    free_input = any(p -> p.kind == "stimulus", problem.free)
+    problem.segment = segment_length(setup, sum(length, chosen), problem.steps, problem.memory)
+    problem.groups = [Lanes(setup, t, problem.segment, problem.rule.visible, watch, n_numbers(problem), free_input) for t in chosen]
+    problem.states = loss_states(problem.losses, problem.groups, problem.segment)
+    problem.tiled = Any[tile(problem.cells, lanes) for lanes in problem.groups]
+    return nothing
+end
+
+loss_states(losses::Vector{Loss{T}}, groups::Vector{Lanes{T}}, steps::Int) where {T} =
+    [LossState{T}[loss_state(loss, lanes, steps) for lanes in groups] for loss in losses]
 
 tile(cells::Shared, lanes::Lanes) = cells
 tile(cells::PerCell{C,D}, lanes::Lanes{T}) where {C,D,T} =
@@ -275,18 +282,19 @@ with_threads(@nospecialize(work), parts::Int, threads::Int) = with_quick_loops(o
 The loss of the `trials` (columns), the sum of the losses times their `coefficients`; and, if `wanted`, its gradient by what is free.
 Returns (loss, value of each loss, gradients, number of spikes of each neuron).
 """
-function evaluate!(problem::Problem{T}, trials::Vector{Int}, coefficients::Vector{Float64}, wanted::Bool) where {T}
+function evaluate!(problem, trials::Vector{Int}, coefficients::Vector{Float64}, wanted::Bool)
     length(coefficients) == length(problem.losses) || fail("coefficients must have one number per loss")
     isempty(trials) && fail("trials must name at least one")
     lay_out!(problem, trials)
-    if wanted
-        foreach(p -> p.kind == "model" && find_slopes!(p, problem), problem.free)
-    end
     return Base.invokelatest(evaluate_laid_out!, problem, coefficients, wanted)
 end
 
 function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, wanted::Bool) where {T}
     groups, setup = problem.groups, problem.setup
+    for (p, lanes) in enumerate(groups)
+        problem.tiled[p] = tile!(problem.tiled[p], problem.cells, lanes)
+    end
+    wanted && foreach(p -> p.kind == "model" && find_slopes!(p, problem), problem.free)
     starts = collect(0:problem.segment:problem.steps-1)
     lengths = [min(problem.segment, problem.steps - start) for start in starts]
     checkpoints = [Vector{Checkpoint{T}}(undef, length(starts)) for _ in groups]
