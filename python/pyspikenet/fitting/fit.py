@@ -208,7 +208,7 @@ def fit(
         with progress_bar(progress, n_epochs, "fitting") as bar:
             bar.bar_format = BAR
             search.go(bar)
-    return search.result(model, network, stimulus)
+    return search.result()
 
 
 class _Search:
@@ -286,10 +286,8 @@ class _Search:
         return self.stopped != "epochs"
 
     def _progress(self) -> Progress:
-        names = [free.name for free in self.plan.question.free]
         loss, accuracy = self.history.loss(self.epoch - 1), self.history.accuracy(self.epoch - 1)
-        values = dict(zip(names, self.last, strict=True))
-        return Progress(self.epoch, loss, accuracy, values, self.plan.question)
+        return Progress(self.epoch, loss, accuracy, self.plan.question.named(self.last), self.plan.question)
 
     def _judge_last(self) -> None:
         """The values after the last step have not been judged yet."""
@@ -363,13 +361,12 @@ class _Search:
         self.history.restore({k[8:]: x for k, x in state.items() if k.startswith("history.")})
         self.last = self.problem.values()
 
-    def result(self, model: Model, network: Network, stimulus: Any) -> Fit:
+    def result(self) -> Fit:
         question = self.plan.question
-        names = [free.name for free in question.free]
-        best = with_values(question.pieces, dict(zip(names, self.best[1], strict=True)))
-        last = with_values(question.pieces, dict(zip(names, self.last, strict=True)))
+        found = question.named(self.best[1])
+        best = with_values(question.pieces, found)
+        last = with_values(question.pieces, question.named(self.last))
         return Fit(
-            best.model, best.network, best.stimulus, dict(best.initial), self.best[0],
-            dict(zip(names, self.best[1], strict=True)), last, self.history.dataset(self.epoch), self.stopped,
-            self.epoch, question,
+            best.model, best.network, best.stimulus, dict(best.initial), self.best[0], found, last,
+            self.history.dataset(self.epoch), self.stopped, self.epoch, question,
         )  # fmt: skip
