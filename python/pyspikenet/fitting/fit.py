@@ -246,7 +246,7 @@ class _Search:
     def _descend(self, bar: Any, began: float) -> None:
         plan = self.plan
         while self.epoch < plan.epochs:
-            values = self.problem.values()
+            values = self.last
             if plan.fresh_noise:
                 self.problem.reseed(plan.seed + self.epoch)
             weights = plan.coefficients(self.epoch)
@@ -287,7 +287,9 @@ class _Search:
 
     def _progress(self) -> Progress:
         loss, accuracy = self.history.loss(self.epoch - 1), self.history.accuracy(self.epoch - 1)
-        return Progress(self.epoch, loss, accuracy, self.plan.question.named(self.last), self.plan.question)
+        # Copies, as the next epoch begins from these values.
+        values = {name: x.copy() for name, x in self.plan.question.named(self.last).items()}
+        return Progress(self.epoch, loss, accuracy, values, self.plan.question)
 
     def _judge_last(self) -> None:
         """The values after the last step have not been judged yet."""
@@ -307,7 +309,7 @@ class _Search:
 
         plan, problem = self.plan, self.problem
         everyone = list(range(plan.question.run.trials.size))
-        values = problem.values()
+        values = self.last
         edges = np.cumsum([0, *(x.size for x in values)])
         latest: list[tuple[Any, Outcome]] = []
 
