@@ -342,7 +342,7 @@ function evaluate_laid_out!(problem::CascadeProblem{T}, coefficients::Vector{Flo
     cells = problem.cells
     groups, setup, m = problem.groups, problem.setup, problem.steps
     counts = [zeros(lanes.n) for lanes in groups]
-    starts = [[map(copy, state.carry) for state in states] for states in problem.states]
+    carried = [[map(copy, states[p].carry) for states in problem.states] for p in 1:length(groups)]
     with_threads(length(groups), setup.threads) do p
         forward!(groups[p], problem.arrived[p], problem, cells)
         count_spikes!(counts[p], groups[p], max(0, -problem.first_step) + 1, m)
@@ -350,9 +350,8 @@ function evaluate_laid_out!(problem::CascadeProblem{T}, coefficients::Vector{Flo
             observe!(loss, groups[p], states[p], 0, m)
         end
     end
-    n_trials = sum(lanes -> length(lanes.trials), groups)
-    values = Float64[settle!(loss, groups, states) / n_trials for (loss, states) in zip(problem.losses, problem.states)]
-    loss, rates = sum(coefficients .* values), sum(counts)
+    loss, values = settled(problem, coefficients)
+    rates = sum(counts)
     wanted || return loss, values, Vector{Float64}[], rates
     isfinite(loss) || fail("the loss is ", loss)
 
@@ -362,11 +361,7 @@ function evaluate_laid_out!(problem::CascadeProblem{T}, coefficients::Vector{Flo
         lanes = groups[p]
         reset_adjoint!(lanes)
         fill!(lanes.of_input, 0)
-        fill!(lanes.loss_spikes, 0)
-        for (k, (term, states)) in enumerate(zip(problem.losses, problem.states))
-            scale = T(coefficients[k] / n_trials)
-            scale == 0 || pull!(term, lanes, states[p], starts[k][p], 0, m, scale)
-        end
+        pull_losses!(lanes, problem, p, coefficients, carried[p], 0, m)
         backward!(lanes, problem.arrived[p], problem, cells, found[p])
         any(q -> q.kind == "weight", problem.free) && list_sent!(lanes, lanes.spikes, 0, m)
     end
@@ -374,8 +369,7 @@ function evaluate_laid_out!(problem::CascadeProblem{T}, coefficients::Vector{Flo
     for (k, parameter) in enumerate(problem.free)
         if parameter.kind == "weight"
             g = zeros(T, length(parameter.value))
-            rows = blocks(setup.n, min(setup.threads, cld(setup.n, 64)))
-            with_threads(p -> weight_gradients!(g, groups, setup, parameter.index, rows[p], m), length(rows), setup.threads)
+            add_weight_gradients!(g, groups, setup, parameter.index, m)
             push!(gradients, Float64.(g))
         elseif parameter.kind == "stimulus"
             g = zeros(length(parameter.value))

@@ -313,9 +313,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
             end
         end
     end
-    n_trials = sum(lanes -> length(lanes.trials), groups)
-    values = Float64[settle!(loss, groups, states) / n_trials for (loss, states) in zip(problem.losses, problem.states)]
-    loss = sum(coefficients .* values)
+    loss, values = settled(problem, coefficients)
     rates = sum(counts)
     wanted || return loss, values, Vector{Float64}[], rates
     isfinite(loss) || fail("the loss is ", loss)
@@ -336,12 +334,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
             elseif m < problem.segment
                 clear_history!(lanes, m)
             end
-            fill!(view(lanes.loss_spikes, :, 1:m), 0)
-            foreach(x -> isempty(x) || fill!(view(x, :, 1:m), 0), lanes.loss_states)
-            for (k, (loss, states)) in enumerate(zip(problem.losses, problem.states))
-                scale = T(coefficients[k] / n_trials)
-                scale == 0 || pull!(loss, lanes, states[p], checkpoints[p][c].losses[k], start, m, scale)
-            end
+            pull_losses!(lanes, problem, p, coefficients, checkpoints[p][c].losses, start, m)
             backward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, numbers, problem.first_step + start, m)
             if any(parameter -> parameter.kind == "weight", problem.free)
                 g = setup.blueprint.graded
@@ -357,11 +350,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
             foreach(lanes -> add_stimulus_gradient!(gradients[k], lanes, setup, parameter, problem.first_step + start, m), groups)
         end
         for (k, parameter) in enumerate(problem.free)
-            parameter.kind == "weight" || continue
-            rows = blocks(setup.n, min(setup.threads, cld(setup.n, 64)))
-            with_threads(length(rows), setup.threads) do p
-                weight_gradients!(of_weights[k], groups, setup, parameter.index, rows[p], m)
-            end
+            parameter.kind == "weight" && add_weight_gradients!(of_weights[k], groups, setup, parameter.index, m)
         end
     end
     for (k, parameter) in enumerate(problem.free)
@@ -372,6 +361,32 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
         end
     end
     return loss, values, gradients, rates
+end
+
+"The sum of the losses times their `coefficients`, and the value of each: means over trials."
+function settled(problem, coefficients::Vector{Float64})
+    trials = sum(lanes -> length(lanes.trials), problem.groups)
+    values = Float64[settle!(loss, problem.groups, states) / trials for (loss, states) in zip(problem.losses, problem.states)]
+    return sum(coefficients .* values), values
+end
+
+"How the loss depends on spikes and variables of group `p` in the `m` steps from `start`; `carried`: into them, by each loss."
+function pull_losses!(lanes::Lanes{T}, problem, p::Int, coefficients::Vector{Float64}, carried::Vector{Vector{Vector{T}}}, start::Int,
+                      m::Int) where {T}
+    trials = sum(lanes -> length(lanes.trials), problem.groups)
+    fill!(view(lanes.loss_spikes, :, 1:m), 0)
+    foreach(x -> isempty(x) || fill!(view(x, :, 1:m), 0), lanes.loss_states)
+    for (k, (loss, states)) in enumerate(zip(problem.losses, problem.states))
+        scale = T(coefficients[k] / trials)
+        scale == 0 || pull!(loss, lanes, states[p], carried[k], start, m, scale)
+    end
+    return nothing
+end
+
+function add_weight_gradients!(gradient::Vector{T}, groups::Vector{Lanes{T}}, setup::Setup{T}, k::Int, m::Int) where {T}
+    rows = blocks(setup.n, min(setup.threads, cld(setup.n, 64)))
+    with_threads(p -> weight_gradients!(gradient, groups, setup, k, rows[p], m), length(rows), setup.threads)
+    return nothing
 end
 
 function count_spikes!(count::Vector{Float64}, lanes::Lanes{T}, first::Int, m::Int) where {T}
