@@ -1,18 +1,5 @@
-# What is free in a run, and the gradient of a loss with respect to it: forward over the segments of the run, back over them,
-# and from what the loops of adjoint.jl know (numbers of cells, adjoints of states and inputs) to parameters.
-
-"""
-Something that is free: parameters of the model (`names`, as the model knows them), the weights of projection `index`, the initial
-values of variable `index`, or a field of stimulus `index`. `value` has one number or one for each neuron, synapse or entry.
-"""
-mutable struct FreeParameter
-    kind::String
-    names::Vector{String}
-    index::Int
-    value::Vector{Float64}
-    position::Int                   # of a number of the cell that is the parameter itself; 0: not so simple
-    slopes::Matrix{Float64}         # of the cell's numbers by the parameter: [number, one or each neuron]
-end
+# The gradient of a loss with respect to what is free in a run: forward over the segments of the run, back over them, and from
+# what the loops of adjoint.jl know (numbers of cells, adjoints of states and inputs) to parameters.
 
 mutable struct Problem{T,W}
     setup::Setup{T,W}
@@ -86,40 +73,7 @@ function segment_length(setup::Setup{T}, trials::Int, steps::Int, memory::Float6
     return floor(Int, clamp(memory / per_step, least, steps))
 end
 
-# ---- what is free -------------------------------------------------------------------------------------------------------
-
-function free_parameter(problem, d::Dict{String,Any})
-    kind, setup = required(d, "kind", String), problem.setup
-    index = get(d, "index", 0)
-    names = convert(Vector{String}, get(d, "names", String[]))
-    parameter = FreeParameter(kind, names, index, Float64[], 0, zeros(0, 0))
-    if kind == "model"
-        isempty(names) && fail("a free parameter of the model must have a name")
-        p = Parameters(problem.model, problem.arrays, setup.n)
-        parameter.value = convert(Vector{Float64}, column(p, names[1]))
-        parameter.position = simple_position(problem, names)
-        parameter.slopes = simple_slopes(problem, parameter.position)
-    elseif kind == "weight"
-        1 <= index <= length(setup.projections) || fail("projection ", index, " does not exist")
-        parameter.value = Float64.(problem.weights[index])
-    elseif kind == "initial"
-        1 <= index <= length(problem.initial) || fail("variable ", index, " does not exist")
-        problem.at_rest = false
-        x = problem.initial[index]
-        all(c -> view(x, :, c) == view(x, :, 1), 1:size(x, 2)) || fail("a free initial state must be the same in all trials")
-        parameter.value = get(d, "each", true) ? Float64.(x[:, 1]) : Float64[x[1, 1]]
-    elseif kind == "stimulus"
-        s = stimulus_place(setup, d)
-        if s isa Table      # what is free is written to, and the arrays of the caller are not to be
-            s = setup.stimuli.tables[index] = Table(s.target, copy(s.data), s.start, s.rate)
-        end
-        parameter.value = stimulus_values(setup, s, names[1])
-        parameter.names = [names[1], string(d["group"])]
-    else
-        fail("unknown kind of free parameter ", kind)
-    end
-    return parameter
-end
+# ---- from parameters to numbers of cells --------------------------------------------------------------------------------
 
 "The number of the cell that a parameter of the model is, if it is one."
 function simple_position(problem::Problem, names::Vector{String})
@@ -165,35 +119,6 @@ function find_slopes!(parameter::FreeParameter, problem::Problem)
         end
     end
     parameter.slopes = slopes
-    return nothing
-end
-
-"Brings the values of what is free to where they are used."
-function use_values!(problem)
-    for parameter in problem.free
-        if parameter.kind == "model"
-            use_in_model!(problem.model, problem.arrays, parameter.names, parameter.value)
-        elseif parameter.kind == "weight"
-            problem.weights[parameter.index] .= parameter.value
-        elseif parameter.kind == "initial"
-            problem.initial[parameter.index] .= parameter.value
-        else
-            set_stimulus_values!(problem.setup, parameter)
-        end
-    end
-    any(p -> p.kind == "model", problem.free) && rebuild!(problem)
-    return nothing
-end
-
-"Gives parameters of a model the values `x`, one or one per neuron."
-function use_in_model!(model::Dict{String,Any}, arrays::Dict{String,Any}, names::Vector{String}, x::Vector{Float64})
-    for name in names
-        if length(x) == 1
-            model[name] = x[1]
-        else
-            arrays[name] = x
-        end
-    end
     return nothing
 end
 
@@ -479,108 +404,4 @@ function slopes_of_rest(cells, k::Int, n::Int)
         end
     end
     return slopes
-end
-
-# ---- stimuli --------------------------------------------------------------------------------------------------------------
-
-# A stimulus is found by its group (waves, tables, spikes, poisson, noises) and its place there.
-function stimulus_place(setup::Setup, d)
-    group = required(d, "group", String)
-    group in ("waves", "tables", "spikes", "poisson", "noises") || fail("unknown group of stimuli ", group)
-    all_of_them = group == "waves" ? setup.stimuli.wave_targets : getfield(setup.stimuli, Symbol(group))
-    1 <= d["index"] <= length(all_of_them) || fail("stimulus ", d["index"], " does not exist")
-    return all_of_them[d["index"]]
-end
-
-stimulus_of(setup::Setup, parameter::FreeParameter) =
-    stimulus_place(setup, Dict{String,Any}("group" => parameter.names[2], "index" => parameter.index))
-
-stimulus_values(setup, s::Target, field) = Float64.(s.strength)
-stimulus_values(setup, s::GivenSpikes, field) = Float64.(s.weight)
-stimulus_values(setup, s::Table, field) = field == "data" ? Float64.(vec(s.data)) : Float64.(s.target.strength)
-stimulus_values(setup, s::Noise, field) = Float64.(s.target.strength)
-stimulus_values(setup, s::PoissonInput, field) = field == "rate" ? s.mu .* (1000 / setup.dt) : Float64.(s.target.strength)
-
-function set_stimulus_values!(setup::Setup, parameter::FreeParameter)
-    s, x, field = stimulus_of(setup, parameter), parameter.value, parameter.names[1]
-    s isa Target ? (s.strength .= x) : s isa GivenSpikes ? (s.weight .= x) : field == "data" ? (vec(s.data) .= x) :
-    field == "rate" ? (s.mu .= x .* (setup.dt / 1000)) : (s.target.strength .= x)
-    return nothing
-end
-
-"Adds what the loss depends on through a stimulus in the segment."
-function add_stimulus_gradient!(gradient::Vector{Float64}, lanes::Lanes{T}, setup::Setup{T}, parameter::FreeParameter, first_step::Int,
-                                m::Int) where {T}
-    s = stimulus_of(setup, parameter)
-    target = s isa Target || s isa GivenSpikes ? s : s.target
-    adjoint = target.channel == 0 ? lanes.of_input : lanes.history[setup.blueprint.arrivals[target.channel]]
-    if s isa Noise      # its state goes from step to step, so that it is made again from where the segment began
-        add_noise_gradient!(gradient, lanes, setup, s, parameter.index, adjoint, first_step, m)
-    elseif s isa GivenSpikes
-        add_spikes_gradient!(gradient, lanes, s, adjoint, first_step, m)
-    else
-        add_target_gradient!(gradient, lanes, setup, s, target, parameter.names[1], parameter.index, adjoint, first_step, m)
-    end
-    return nothing
-end
-
-function add_spikes_gradient!(gradient::Vector{Float64}, lanes::Lanes{T}, s::GivenSpikes{T}, adjoint::Matrix{T}, first_step::Int,
-                              m::Int) where {T}
-    for b in 0:length(lanes.trials)-1, j in 1:m, e in searchsorted(s.step, first_step + j - 1)
-        gradient[e] += adjoint[b*lanes.n+s.neuron[e]+1, j]
-    end
-    return nothing
-end
-
-"The same for what has targets: compiled for each kind of stimulus, as the sum is over all steps."
-function add_target_gradient!(gradient::Vector{Float64}, lanes::Lanes{T}, setup::Setup{T}, s::S, target::Target{T}, field::String,
-                              index::Int, adjoint::Matrix{T}, first_step::Int, m::Int) where {T,S}
-    n, everyone, of_data, of_rate = lanes.n, isempty(target.neurons), field == "data", field == "rate"
-    for (b, column) in enumerate(lanes.trials)
-        trial, at = setup.trials[column], (b - 1) * n
-        for j in 1:m, q in 1:(everyone ? n : length(target.neurons))
-            i = everyone ? q : Int(target.neurons[q]) + 1
-            step, place, unit = first_step + j - 1, length(gradient) == 1 ? 1 : q, zero(T)
-            if s isa Target
-                unit = trial.waves[j, index]
-            elseif s isa Table
-                position = table_row(step, s.start, s.rate)
-                1 <= position <= size(s.data, 2) || continue
-                c = size(s.data, 3) == 1 ? 1 : trial.column
-                unit = of_data ? strength_at(target, q) : s.data[q, position, c]
-                of_data && (place = ((c - 1) * size(s.data, 2) + position - 1) * size(s.data, 1) + q)
-            elseif s isa PoissonInput
-                inside(step, s.start, s.stop) || continue
-                if of_rate              # straight through: a spike more or less, as likely as the rate says
-                    unit = strength_at(target, q) * setup.dt / 1000
-                else
-                    mu = s.mu[length(s.mu) == 1 ? 1 : q]
-                    source = Source(setup.seed, s.stream, trial.id)
-                    u = uniform(Float64, draw(source, i - 1, step))
-                    fires(Poisson(), mu, u) || continue
-                    unit = T(min(poisson_count(mu, u, source, i - 1, step), s.most))
-                end
-            end
-            gradient[place] += unit * adjoint[at+i, j]
-        end
-    end
-    return nothing
-end
-
-function add_noise_gradient!(gradient::Vector{Float64}, lanes::Lanes{T}, setup::Setup{T}, s::Noise{T}, index::Int,
-                             adjoint::Matrix{T}, first_step::Int, m::Int) where {T}
-    unit = Noise{T}(Target{T}(s.target.neurons, T[1], 0), s.decay, s.start, s.stop, s.stream)
-    values = zeros(T, lanes.n)
-    for (b, column) in enumerate(lanes.trials)
-        x = copy(lanes.noise_start[b][index])
-        for j in 1:m
-            fill!(values, 0)
-            add_noise!(values, 0, unit, x, setup.seed, setup.trials[column].id, first_step + j - 1, 1:lanes.n)
-            for q in 1:(isempty(s.target.neurons) ? lanes.n : length(s.target.neurons))
-                i = isempty(s.target.neurons) ? q : Int(s.target.neurons[q]) + 1
-                gradient[length(gradient) == 1 ? 1 : q] += values[i] * adjoint[(b-1)*lanes.n+i, j]
-            end
-        end
-    end
-    return nothing
 end
