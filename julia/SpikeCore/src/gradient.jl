@@ -44,7 +44,7 @@ function membrane_problem(setup::Setup{T,W}, cells, params::Dict{String,Any}, ar
     trials = length(setup.trials)
     losses = Loss{T}[build_loss(T, d, owned_by("loss.$j.", arrays), n, steps, trials, dt, setup.blueprint.variables)
                      for (j, d) in enumerate(required(params, "losses", Vector))]
-    initial = [reduce(hcat, [trial.state[k] for trial in setup.trials]) for k in 1:length(setup.blueprint.variables)]
+    initial = [reduce(hcat, [trial.state[k][1:n] for trial in setup.trials]) for k in 1:length(setup.blueprint.variables)]
     problem = Problem{T,W}(
         setup, copy(params["model"]), owned_by("model.", arrays), cells, get(params, "initial", "rest") == "rest" && params["model"]["name"] != "Equations",
         setup.trials[1].step, steps, Float64(required(params, "memory", Real)), steps, FreeParameter[],
@@ -127,7 +127,7 @@ function rebuild!(problem::Problem{T}) where {T}
     setup = problem.setup
     if problem.cells isa PerCell && all(p -> p.kind != "model" || p.position > 0, problem.free)
         for parameter in problem.free
-            parameter.kind == "model" && (problem.cells.columns[parameter.position] .= parameter.value)
+            parameter.kind == "model" && (view(problem.cells.columns[parameter.position], 1:setup.n) .= parameter.value)
         end
     else
         problem.cells = Base.invokelatest(MODELS[problem.model["name"]], Parameters(problem.model, problem.arrays, setup.n), T,
