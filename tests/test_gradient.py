@@ -352,3 +352,20 @@ def test_what_is_refused(changes: dict[str, Any], kind: type[Exception], message
     loss, stimulus = settings.pop("loss"), settings.pop("stimulus")
     with pytest.raises(kind, match=message):
         psn.gradient(loss, psn.LIF(), NETWORK, stimulus, **settings)
+
+
+def test_neurons_alone_have_the_same_gradient_in_networks_of_any_size() -> None:
+    def found(n: int) -> tuple[Any, Any]:
+        network = psn.Network.from_edges(pre=[0], post=[1], weight=[0.0], n=n)
+        asked: dict[str, Any] = {"loss": psn.SpikeCountLoss(), "stimulus": psn.ConstantStimulus(strength=25.0)}
+        asked |= {"model": psn.LIF(tau_m=np.full(n, 15.0)), "network": network, "data": np.zeros((100, n), int)}
+        slopes = psn.gradient(**asked, wrt=["initial_state.v", "tau_m"], dt=1.0)
+        moved = psn.fit(**asked, free=["initial_state.v", "tau_m"], dt=1.0, epochs=2, learning_rate=0.1)
+        return slopes.gradient, moved.last.model.tau_m
+
+    (few, moved_few), (many, moved_many) = found(3), found(100)
+    for name in few:
+        assert few[name][2] != 0
+        assert many[name] == pytest.approx(np.full(100, few[name][2]))
+    assert moved_few[2] != 15.0
+    assert moved_many == pytest.approx(np.full(100, moved_few[2]))

@@ -1,4 +1,4 @@
-"""Fits that search by populations: candidates side by side are what they are alone, and are judged as they should be."""
+"""Fits that search by populations: candidates side by side do what they do alone, and are judged as they should be."""
 
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -188,8 +188,8 @@ def test_features():
     assert len(intervals) > 5
     pairs = (intervals[1:] - intervals[:-1]) / (intervals[1:] + intervals[:-1])
     expected = {
-        "spike_count": len(times), "rate": len(times) / 0.34, "latency": times[0] - 60, "mean_interval": intervals.mean(),
-        "cv": intervals.std() / intervals.mean(), "adaptation_index": pairs.mean(),
+        "spike_count": len(times), "rate": len(times) / 0.34, "latency": times[0] - 60,
+        "mean_interval": intervals.mean(), "cv": intervals.std() / intervals.mean(), "adaptation_index": pairs.mean(),
         "lv": 3 * (pairs**2).mean(),
     }  # fmt: skip
     losses = [psn.FeatureLoss(feature=x, value=1.0, scale=0.5, start=60.0, stop=400.0) for x in expected]
@@ -359,12 +359,12 @@ def test_refining_by_gradients():
         ({"free": "tau_m"}, r"bounds must be given for every free parameter .* got none for \['tau_m'\]"),
         ({"free": {"tau_m": 3}}, r"free\['tau_m'\] must be \(low, high\), Real, Integer or Categorical, got 3"),
         ({"free": {"tau": (1, 2)}}, "free must be from tau_m"),
-        ({"free": {"tau_m": (-5.0, 20.0)}}, r"free\['tau_m'\] must lie within the range of tau_m, .* got -5.0"),
+        ({"free": {"tau_m": (-5.0, 20.0)}}, r"free\['tau_m'\] must lie within its range, above 0 .* got -5.0"),
         ({"learning_rate": 0.1}, "learning_rate is for methods that follow gradients"),
         ({"method": "evolution"}, "method must be one of adam, .*cma_es"),
         ({"loss": 3}, "loss must be a loss"),
         ({"refine": "sgd"}, "refine must be None, 'adam' or 'lbfgs', got 'sgd'"),
-        ({"executor": 4}, "executor must have the interface of concurrent.futures.Executor, got 4"),
+        ({"executor": 4}, r"executor must have the interface of concurrent\.futures\.Executor, got 4"),
         ({"warm_start": 4}, "warm_start must be what a fit by populations returned, got 4"),
         ({"method": "adam"}, "free must be names of parameters for method 'adam'"),
     ],
@@ -375,5 +375,5 @@ def test_errors(cell, changes, message):
 
 
 def test_a_gradient_refuses_losses_without_derivative(cell):
-    with pytest.raises(ValueError, match="loss must have a derivative .* got SpikeDistance"):
+    with pytest.raises(ValueError, match=r"loss must have a derivative .* got SpikeDistance"):
         psn.fit(LIF, ONE, cell, free="tau_m", loss=psn.SpikeDistance(), stimulus=DRIVE, progress=False)

@@ -274,11 +274,11 @@ def test_optimum_on_the_bounds() -> None:
 
 def test_errors_name_what_is_wrong() -> None:
     square = {"a": (0, 1), "n": psn.Integer(1, 9)}
-    with pytest.raises(ValueError, match="low must be below high, got low 2.0 and high 1.0"):
+    with pytest.raises(ValueError, match=r"low must be below high, got low 2\.0 and high 1\.0"):
         psn.Real(2, 1)
-    with pytest.raises(ValueError, match="low must be positive, got 0.0"):
+    with pytest.raises(ValueError, match=r"low must be positive, got 0\.0"):
         psn.Real(0, 1, log=True)
-    with pytest.raises(TypeError, match="low must be a whole number, got 0.5"):
+    with pytest.raises(TypeError, match=r"low must be a whole number, got 0\.5"):
         psn.Integer(0.5, 2)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="low must be at least 1, got 0"):
         psn.Integer(0, 2, log=True)
@@ -292,9 +292,9 @@ def test_errors_name_what_is_wrong() -> None:
         psn.Space({"a": (1, 1)})
     with pytest.raises(TypeError, match="space must be a dict of names"):
         psn.Space({})
-    with pytest.raises(ValueError, match="selection_pressure must be from 1 to 2, got 3.0"):
+    with pytest.raises(ValueError, match=r"selection_pressure must be from 1 to 2, got 3\.0"):
         psn.GeneticAlgorithm(selection_pressure=3)
-    with pytest.raises(ValueError, match="strategy must be one of 'rand', .* got 'worst'"):
+    with pytest.raises(ValueError, match=r"strategy must be one of 'rand', .* got 'worst'"):
         psn.DifferentialEvolution(strategy="worst")
     with pytest.raises(ValueError, match="population must be at least 4, got 3"):
         psn.CMAES(population=3)

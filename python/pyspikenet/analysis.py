@@ -15,6 +15,7 @@ from .modules import match_modules as match_modules
 from .modules import modules as modules
 from .parameters import number, numbers
 from .synapses import neuron_indices
+from .trains import positions
 
 
 def _span(dataset: xarray.Dataset) -> tuple[float, float, float]:
@@ -36,9 +37,7 @@ def trial_positions(dataset: xarray.Dataset) -> NDArray[np.int64]:
     -------
     ndarray of int64, shape (spike,)
     """
-    ids = np.asarray(dataset.trial.values)
-    order = np.argsort(ids)
-    return np.asarray(order[np.searchsorted(ids, dataset.spike_trial.values, sorter=order)])
+    return positions(dataset.spike_trial.values, dataset.trial.values)
 
 
 def trains(dataset: xarray.Dataset, trial: int | None = None) -> list[NDArray[np.float64]]:

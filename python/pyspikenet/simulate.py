@@ -10,7 +10,7 @@ from .models.membrane import MembraneModel
 from .network import Network
 from .parameters import shown
 from .plasticity import Plasticity
-from .run import Run, check_pieces, given_counts, prepare, step_length_of
+from .run import GivenSpikes, Run, check_pieces, given_counts, prepare, step_length_of
 from .stimulus import Stimulus, StimulusSum
 
 if TYPE_CHECKING:
@@ -150,14 +150,35 @@ def drive(
         raise TypeError(
             f"model must be a cascade model such as BernoulliGLM(), whose drive follows from spikes, got {model!r}"
         )
-    step_length = step_length_of(model, dt, spikes, "spikes")
+    run, _ = prepare_given(
+        model, network, spikes, "spikes", record=tuple(model.recordable()), stimulus=stimulus, dt=dt,
+        initial_state=initial_state, seed=seed, dtype=dtype,
+    )  # fmt: skip
+    return _advance(run, False)
+
+
+def prepare_given(
+    model: Model,
+    network: Network,
+    spikes: Any,
+    name: str,
+    *,
+    record: tuple[str, ...],
+    stimulus: Stimulus | StimulusSum | None,
+    dt: float | None,
+    initial_state: Mapping[str, ArrayLike] | None,
+    seed: int | None,
+    dtype: str = "float64",
+) -> tuple[Run, list[GivenSpikes]]:
+    """A run whose spikes are given, and these spikes trial by trial; `name`: how the caller's argument is called."""
+    step_length = step_length_of(model, dt, spikes, name)
     counts, trial_ids, known_seed = given_counts(spikes, network, step_length)
     run = prepare(
         model, network, duration=counts[0].n_steps * step_length, dt=step_length, stimulus=stimulus, trials=trial_ids,
-        seed=known_seed if seed is None else seed, record=tuple(model.recordable()), initial_state=initial_state,
-        dtype=dtype, given=counts,
+        seed=known_seed if seed is None else seed, record=record, initial_state=initial_state, dtype=dtype,
+        given=counts,
     )  # fmt: skip
-    return _advance(run, False)
+    return run, counts
 
 
 def _advance(run: Run, progress: bool | None) -> "xarray.Dataset":

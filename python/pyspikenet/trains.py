@@ -61,12 +61,16 @@ def spike_trains(name: str, given: Any) -> Trains:
 def dataset_trains(dataset: "xarray.Dataset", trials: NDArray[Any]) -> Trains:
     """The trains of all neurons in these trials: train ``position of the trial * neurons + neuron``."""
     n = dataset.sizes["neuron"]
-    order = np.argsort(trials)
-    trial = order[np.searchsorted(trials, dataset.spike_trial.values, sorter=order)]
-    owner = trial * n + dataset.spike_neuron.values.astype(np.int64)
+    owner = positions(dataset.spike_trial.values, trials) * n + dataset.spike_neuron.values.astype(np.int64)
     times = np.asarray(dataset.spike_time.values, np.float64)
     offset = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=n * trials.size))])
     return Trains(times[np.lexsort((times, owner))], offset.astype(np.int64), False)
+
+
+def positions(trial: NDArray[Any], trials: NDArray[Any]) -> NDArray[np.int64]:
+    """Where each entry of `trial` is among `trials`."""
+    order = np.argsort(trials)
+    return np.asarray(order[np.searchsorted(trials, trial, sorter=order)])
 
 
 def _is_one(given: Any) -> bool:

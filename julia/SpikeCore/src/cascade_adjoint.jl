@@ -48,7 +48,7 @@ function cascade_problem(setup::Setup{T,W}, cells, params, arrays) where {T,W}
     end
     length(setup.projections) <= 1 || fail("a cascade has one projection")
     problem = CascadeProblem{T,W}(
-        setup, params["model"], owned_by("model.", arrays), cells, setup.trials[1].step, steps, FreeParameter[], losses,
+        setup, copy(params["model"]), owned_by("model.", arrays), cells, setup.trials[1].step, steps, FreeParameter[], losses,
         Vector{T}[Vector{T}(p.synapses.weight) for p in setup.projections], [deepcopy(t.noises) for t in setup.trials], rule,
         Lanes{T}[], Matrix{T}[], Vector{LossState{T}}[], Dict{String,Any}())
     for d in required(params, "free", Vector)
@@ -69,27 +69,18 @@ function constants(problem::CascadeProblem, model, arrays)
     k = blueprint.coupling
     return CascadeConstants(numbers, Vector{Float64}(blueprint.coupling_gain),
                             k.kind == ARRAY ? Vector{Float64}(k.values) : [k.gain, k.decay, k.tail], Vector{Float64}(blueprint.self),
-                            Vector{Float64}(blueprint.background_noise)),
-           cells, blueprint
-end
-
-function with_value(problem::CascadeProblem, names::Vector{String}, x)
-    model, arrays = copy(problem.model), copy(problem.arrays)
-    for name in names
-        if length(x) == 1
-            model[name] = x[1]
-        else
-            arrays[name] = x
-        end
-    end
-    return model, arrays
+                            Vector{Float64}(blueprint.background_noise))
 end
 
 "How the constants depend on a parameter: differences of fourth order, whose error is about the rounding of the constants."
 function constant_slopes(problem::CascadeProblem, parameter::FreeParameter)
     x = parameter.value
     h = 1e-3 .* max.(abs.(x), 1e-2)
-    at_distance(s) = constants(problem, with_value(problem, parameter.names, x .+ s .* h)...)[1]
+    function at_distance(s)
+        model, arrays = copy(problem.model), copy(problem.arrays)
+        use_in_model!(model, arrays, parameter.names, x .+ s .* h)
+        return constants(problem, model, arrays)
+    end
     far, near, back, far_back = at_distance(2.0), at_distance(1.0), at_distance(-1.0), at_distance(-2.0)
     function slope_of_all(f)
         width = length(f(near)) == 1 ? sum(h) / length(h) : length(h) == length(f(near)) ? h : h[1]
@@ -99,50 +90,23 @@ function constant_slopes(problem::CascadeProblem, parameter::FreeParameter)
                             slope_of_all(c -> c.self), slope_of_all(c -> c.noise))
 end
 
-function use_values!(problem::CascadeProblem{T,W}) where {T,W}
+function rebuild!(problem::CascadeProblem{T}) where {T}
     setup = problem.setup
-    rebuild = false
-    for parameter in problem.free
-        if parameter.kind == "model"
-            problem.model, problem.arrays = with_value(problem, parameter.names, copy(parameter.value))
-            rebuild = true
-        elseif parameter.kind == "weight"
-            problem.weights[parameter.index] .= parameter.value
-        elseif parameter.kind == "stimulus"
-            set_stimulus_values!(setup, parameter)
-        end
-    end
-    rebuild || return nothing
-    cells, blueprint = Base.invokelatest(MODELS[problem.model["name"]], Parameters(problem.model, problem.arrays, setup.n), T,
-                                         Float64(setup.dt))
-    problem.cells = cells
-    setup.blueprint = blueprint
+    problem.cells, setup.blueprint = Base.invokelatest(MODELS[problem.model["name"]],
+                                                       Parameters(problem.model, problem.arrays, setup.n), T, Float64(setup.dt))
     return nothing
 end
 
 # ---- the loop ---------------------------------------------------------------------------------------------------------------
 
-function lay_out!(problem::CascadeProblem{T}, trials::Vector{Int}) where {T}
+function make_groups!(problem::CascadeProblem{T}, chosen::Vector{Vector{Int}}) where {T}
     setup = problem.setup
-    parts = min(setup.threads, length(trials))
-    cuts = [div(length(trials) * p, parts) for p in 0:parts]
-    chosen = [trials[cuts[p]+1:cuts[p+1]] for p in 1:parts]
-    if length(problem.groups) != parts || any(p -> length(problem.groups[p].trials) != length(chosen[p]), 1:parts)
-        wired = with_trace(setup)
-        problem.groups = [Lanes(wired, t, problem.steps, problem.rule.visible, Int[], 1, true) for t in chosen]
-        foreach(lanes -> lanes.noise = noise_matrices(setup, lanes, problem.steps), problem.groups)
-        columns = history(setup.blueprint.coupling) + problem.steps + longest_delay(setup)
-        problem.arrived = [zeros(T, lanes.size, columns) for lanes in problem.groups]
-        problem.states = [LossState{T}[loss_state(loss, lanes, problem.steps) for lanes in problem.groups] for loss in problem.losses]
-    end
-    for (lanes, t) in zip(problem.groups, chosen)
-        lanes.trials = t
-        lanes.together = length(trials) >= 4
-        lanes.quad = typemin(Int)
-    end
-    for (loss, states) in zip(problem.losses, problem.states)
-        foreach(state -> clear!(loss, state), states)
-    end
+    wired = with_trace(setup)
+    problem.groups = [Lanes(wired, t, problem.steps, problem.rule.visible, Int[], 1, true) for t in chosen]
+    foreach(lanes -> lanes.noise = noise_matrices(setup, lanes, problem.steps), problem.groups)
+    columns = history(setup.blueprint.coupling) + problem.steps + longest_delay(setup)
+    problem.arrived = [zeros(T, lanes.size, columns) for lanes in problem.groups]
+    problem.states = loss_states(problem.losses, problem.groups, problem.steps)
     return nothing
 end
 
@@ -202,13 +166,12 @@ function fill_drive!(lanes::Lanes{T}, setup::Setup{T}, noises, first_step::Int, 
     return nothing
 end
 
-@inline neuron_of(lanes::Lanes, l::Int) = (l - 1) % lanes.n + 1
-
 "All lanes over all steps."
 function forward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{T}, cells) where {T}
     setup, size, m = problem.setup, lanes.size, problem.steps
     kernel, gain, self = setup.blueprint.coupling, setup.blueprint.coupling_gain, setup.blueprint.self
     past = history(kernel)
+    lanes.quad = typemin(Int)
     fill!(arrived, 0)
     fill!(lanes.tape[1], 0)
     fill_drive!(lanes, setup, problem.noises, problem.first_step, m)
@@ -217,7 +180,7 @@ function forward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{T
         filter_arrived!(lanes.tape[1], at, arrived, (past + j - 1) * size, kernel, size)
         add_coupling!(lanes, at, gain)
         for lag in 0:min(length(self), j - 1)-1
-            add_lagged!(lanes.input, at, lanes.spikes, (j - 2 - lag) * size, self[lag+1], size)
+            add_scaled!(lanes.input, at, lanes.spikes, (j - 2 - lag) * size, self[lag+1], size)
         end
         fill_uniforms!(lanes, setup, step)
         draw_spikes!(lanes, cells, setup, problem.rule, j, step)
@@ -236,15 +199,8 @@ function filter_arrived!(trace::Matrix{T}, at::Int, arrived::Matrix{T}, now::Int
         end
     else
         for lag in 0:length(kernel.values)-1
-            add_lagged!(trace, at + size, arrived, now - lag * size, kernel.values[lag+1], size)
+            add_scaled!(trace, at + size, arrived, now - lag * size, kernel.values[lag+1], size)
         end
-    end
-    return nothing
-end
-
-function add_lagged!(x::Matrix{T}, at::Int, y::Matrix{T}, from::Int, scale::T, size::Int) where {T}
-    @inbounds @simd ivdep for l in 1:size
-        x[at+l] = muladd(scale, y[from+l], x[at+l])
     end
     return nothing
 end
@@ -257,30 +213,27 @@ function add_coupling!(lanes::Lanes{T}, at::Int, gain::Vector{T}) where {T}
     return nothing
 end
 
-function draw_spikes!(lanes::Lanes{T}, cells::P, setup::Setup{T}, rule::SpikeRule, j::Int, step::Int) where {T,P}
-    at, dt, n = (j - 1) * lanes.size, setup.dt, lanes.n
+function draw_spikes!(lanes::Lanes{T}, cells::P, setup::Setup{T}, rule::SpikeRule, j::Int, now::Int) where {T,P}
+    base, dt, n = (j - 1) * lanes.size, setup.dt, lanes.n
     for (b, column) in enumerate(lanes.trials)
         source = Source(setup.seed, STREAM_FIRE, setup.trials[column].id)
         for i in 1:n
             l = (b - 1) * n + i
-            model = at_neuron(cells, i)
+            model = at(cells, i)
             what = emission(typeof(model))
-            mu = activity(model, step_drive(model, lanes.input[at+l], dt), dt)
-            admissible(what, mu) || fail("the activity of neuron ", i - 1, " in step ", step, " (trial ", setup.trials[column].id,
+            mu = activity(model, step(model, nothing, lanes.input[base+l], dt), dt)
+            admissible(what, mu) || fail("the activity of neuron ", i - 1, " in step ", now, " (trial ", setup.trials[column].id,
                                          ") is ", mu, ", but must be ", requirement(what))
-            lanes.activity[at+l] = mu
+            lanes.activity[base+l] = mu
             expected = what isa Threshold ? smooth(rule.surrogate, mu) : mu
             s = fires(what, mu, lanes.uniforms[l]) ?
-                T(spike_count(what, mu, uniform(Float64, lanes.bits[b][(step&3)*n+i]), source, i - 1, step)) : zero(T)
-            lanes.spikes[at+l] = rule.relaxed ? expected : s
-            rule.visible && (lanes.seen[at+l] = expected)
+                T(spike_count(what, mu, uniform(Float64, lanes.bits[b][(now&3)*n+i]), source, i - 1, now)) : zero(T)
+            lanes.spikes[base+l] = rule.relaxed ? expected : s
+            rule.visible && (lanes.seen[base+l] = expected)
         end
     end
     return nothing
 end
-
-@inline at_neuron(cells, i::Int) = at(cells, i)
-@inline step_drive(model, drive, dt) = step(model, nothing, drive, dt)
 
 "Back over all steps: adjoints of arrivals and drive, and of the constants, for each trial apart."
 function backward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{T}, cells, found::Vector{CascadeConstants}) where {T}
@@ -303,12 +256,12 @@ function backward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{
             of_trace[at+l] = gain[length(gain) == 1 ? 1 : neuron_of(lanes, l)] * of_drive[at+l]
         end
         if kernel.kind == EXPONENTIAL
-            j < m && add_lagged!(of_trace, at, of_trace, at + size, kernel.decay, size)
-            isempty(of_arrived) || add_lagged!(of_arrived, at, of_trace, at, kernel.gain, size)
-            isempty(of_arrived) || j + kernel.window > m || add_lagged!(of_arrived, at, of_trace, at + kernel.window * size, -kernel.tail, size)
+            j < m && add_scaled!(of_trace, at, of_trace, at + size, kernel.decay, size)
+            isempty(of_arrived) || add_scaled!(of_arrived, at, of_trace, at, kernel.gain, size)
+            isempty(of_arrived) || j + kernel.window > m || add_scaled!(of_arrived, at, of_trace, at + kernel.window * size, -kernel.tail, size)
         elseif !isempty(of_arrived)
             for lag in 0:min(length(kernel.values) - 1, m - j)
-                add_lagged!(of_arrived, at, of_trace, at + lag * size, kernel.values[lag+1], size)
+                add_scaled!(of_arrived, at, of_trace, at + lag * size, kernel.values[lag+1], size)
             end
         end
         for b in 1:length(lanes.trials)
@@ -357,14 +310,14 @@ function inner_product(x::Matrix{T}, at::Int, y::Matrix{T}, from::Int, size::Int
 end
 
 function through_draw!(lanes::Lanes{T}, cells::P, setup::Setup{T}, rule::SpikeRule, found::Vector{CascadeConstants}, j::Int) where {T,P}
-    at, dt, n = (j - 1) * lanes.size, setup.dt, lanes.n
+    base, dt, n = (j - 1) * lanes.size, setup.dt, lanes.n
     for l in 1:occupied(lanes)
-        i = (l - 1) % n + 1
-        model = at_neuron(cells, i)
-        by_drive, by_numbers = activity_slopes(model, lanes.input[at+l], dt)
+        i = neuron_of(lanes, l)
+        model = at(cells, i)
+        by_drive, by_numbers = activity_slopes(model, lanes.input[base+l], dt)
         g = lanes.of_spike[l]
-        emission(typeof(model)) isa Threshold && (g *= slope(rule.surrogate, lanes.activity[at+l]))
-        lanes.of_input[at+l] = g * by_drive
+        emission(typeof(model)) isa Threshold && (g *= slope(rule.surrogate, lanes.activity[base+l]))
+        lanes.of_input[base+l] = g * by_drive
         numbers = found[div(l - 1, n)+1].numbers
         for k in 1:4
             numbers[k][length(numbers[k]) == 1 ? 1 : i] += g * by_numbers[k]
@@ -385,43 +338,30 @@ end
 
 # ---- the gradient -------------------------------------------------------------------------------------------------------------
 
-function evaluate!(problem::CascadeProblem{T}, trials::Vector{Int}, coefficients::Vector{Float64}, wanted::Bool) where {T}
-    length(coefficients) == length(problem.losses) || fail("coefficients must have one number per loss")
-    isempty(trials) && fail("trials must name at least one")
-    lay_out!(problem, trials)
-    return Base.invokelatest(evaluate_cascade!, problem, problem.cells, coefficients, wanted)
-end
-
-function evaluate_cascade!(problem::CascadeProblem{T}, cells, coefficients::Vector{Float64}, wanted::Bool) where {T}
+function evaluate_laid_out!(problem::CascadeProblem{T}, coefficients::Vector{Float64}, wanted::Bool) where {T}
+    cells = problem.cells
     groups, setup, m = problem.groups, problem.setup, problem.steps
     counts = [zeros(lanes.n) for lanes in groups]
+    carried = [[map(copy, states[p].carry) for states in problem.states] for p in 1:length(groups)]
     with_threads(length(groups), setup.threads) do p
         forward!(groups[p], problem.arrived[p], problem, cells)
         count_spikes!(counts[p], groups[p], max(0, -problem.first_step) + 1, m)
-    end
-    starts = [[map(copy, state.carry) for state in states] for states in problem.states]
-    with_threads(length(groups), setup.threads) do p
         for (loss, states) in zip(problem.losses, problem.states)
             observe!(loss, groups[p], states[p], 0, m)
         end
     end
-    n_trials = sum(lanes -> length(lanes.trials), groups)
-    values = Float64[settle!(loss, groups, states) / n_trials for (loss, states) in zip(problem.losses, problem.states)]
-    loss, rates = sum(coefficients .* values), sum(counts)
+    loss, values = settled(problem, coefficients)
+    rates = sum(counts)
     wanted || return loss, values, Vector{Float64}[], rates
     isfinite(loss) || fail("the loss is ", loss)
 
-    now = constants(problem, problem.model, problem.arrays)[1]
+    now = constants(problem, problem.model, problem.arrays)
     found = [[zero_constants(now) for _ in lanes.trials] for lanes in groups]
     with_threads(length(groups), setup.threads) do p
         lanes = groups[p]
         reset_adjoint!(lanes)
         fill!(lanes.of_input, 0)
-        fill!(lanes.loss_spikes, 0)
-        for (k, (term, states)) in enumerate(zip(problem.losses, problem.states))
-            scale = T(coefficients[k] / n_trials)
-            scale == 0 || pull!(term, lanes, states[p], starts[k][p], 0, m, scale)
-        end
+        pull_losses!(lanes, problem, p, coefficients, carried[p], 0, m)
         backward!(lanes, problem.arrived[p], problem, cells, found[p])
         any(q -> q.kind == "weight", problem.free) && list_sent!(lanes, lanes.spikes, 0, m)
     end
@@ -429,8 +369,7 @@ function evaluate_cascade!(problem::CascadeProblem{T}, cells, coefficients::Vect
     for (k, parameter) in enumerate(problem.free)
         if parameter.kind == "weight"
             g = zeros(T, length(parameter.value))
-            rows = blocks(setup.n, min(setup.threads, cld(setup.n, 64)))
-            with_threads(p -> weight_gradients!(g, groups, setup, parameter.index, rows[p], m), length(rows), setup.threads)
+            add_weight_gradients!(g, groups, setup, parameter.index, m)
             push!(gradients, Float64.(g))
         elseif parameter.kind == "stimulus"
             g = zeros(length(parameter.value))

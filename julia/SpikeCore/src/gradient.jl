@@ -1,18 +1,5 @@
-# What is free in a run, and the gradient of a loss with respect to it: forward over the segments of the run, back over them,
-# and from what the loops of adjoint.jl know (numbers of cells, adjoints of states and inputs) to parameters.
-
-"""
-Something that is free: parameters of the model (`names`, as the model knows them), the weights of projection `index`, the initial
-values of variable `index`, or a field of stimulus `index`. `value` has one number or one for each neuron, synapse or entry.
-"""
-mutable struct FreeParameter
-    kind::String
-    names::Vector{String}
-    index::Int
-    value::Vector{Float64}
-    position::Int                   # of a number of the cell that is the parameter itself; 0: not so simple
-    slopes::Matrix{Float64}         # of the cell's numbers by the parameter: [number, one or each neuron]
-end
+# The gradient of a loss with respect to what is free in a run: forward over the segments of the run, back over them, and from
+# what the loops of adjoint.jl know (numbers of cells, adjoints of states and inputs) to parameters.
 
 mutable struct Problem{T,W}
     setup::Setup{T,W}
@@ -57,9 +44,9 @@ function membrane_problem(setup::Setup{T,W}, cells, params::Dict{String,Any}, ar
     trials = length(setup.trials)
     losses = Loss{T}[build_loss(T, d, owned_by("loss.$j.", arrays), n, steps, trials, dt, setup.blueprint.variables)
                      for (j, d) in enumerate(required(params, "losses", Vector))]
-    initial = [reduce(hcat, [trial.state[k] for trial in setup.trials]) for k in 1:length(setup.blueprint.variables)]
+    initial = [reduce(hcat, [trial.state[k][1:n] for trial in setup.trials]) for k in 1:length(setup.blueprint.variables)]
     problem = Problem{T,W}(
-        setup, params["model"], owned_by("model.", arrays), cells, get(params, "initial", "rest") == "rest" && params["model"]["name"] != "Equations",
+        setup, copy(params["model"]), owned_by("model.", arrays), cells, get(params, "initial", "rest") == "rest" && params["model"]["name"] != "Equations",
         setup.trials[1].step, steps, Float64(required(params, "memory", Real)), steps, FreeParameter[],
         losses, Vector{T}[Vector{T}(p.synapses.weight) for p in setup.projections], initial,
         [deepcopy(trial.noises) for trial in setup.trials], rule, Lanes{T}[], Any[], Vector{LossState{T}}[], Dict{String,Any}())
@@ -86,40 +73,7 @@ function segment_length(setup::Setup{T}, trials::Int, steps::Int, memory::Float6
     return floor(Int, clamp(memory / per_step, least, steps))
 end
 
-# ---- what is free -------------------------------------------------------------------------------------------------------
-
-function free_parameter(problem, d::Dict{String,Any})
-    kind, setup = required(d, "kind", String), problem.setup
-    index = get(d, "index", 0)
-    names = convert(Vector{String}, get(d, "names", String[]))
-    parameter = FreeParameter(kind, names, index, Float64[], 0, zeros(0, 0))
-    if kind == "model"
-        isempty(names) && fail("a free parameter of the model must have a name")
-        p = Parameters(problem.model, problem.arrays, setup.n)
-        parameter.value = convert(Vector{Float64}, column(p, names[1]))
-        parameter.position = simple_position(problem, names)
-        parameter.slopes = simple_slopes(problem, parameter.position)
-    elseif kind == "weight"
-        1 <= index <= length(setup.projections) || fail("projection ", index, " does not exist")
-        parameter.value = Float64.(problem.weights[index])
-    elseif kind == "initial"
-        1 <= index <= length(problem.initial) || fail("variable ", index, " does not exist")
-        problem.at_rest = false
-        x = problem.initial[index]
-        all(c -> view(x, :, c) == view(x, :, 1), 1:size(x, 2)) || fail("a free initial state must be the same in all trials")
-        parameter.value = get(d, "each", true) ? Float64.(x[:, 1]) : Float64[x[1, 1]]
-    elseif kind == "stimulus"
-        s = stimulus_place(setup, d)
-        if s isa Table      # what is free is written to, and the arrays of the caller are not to be
-            s = setup.stimuli.tables[index] = Table(s.target, copy(s.data), s.start, s.rate)
-        end
-        parameter.value = stimulus_values(setup, s, names[1])
-        parameter.names = [names[1], string(d["group"])]
-    else
-        fail("unknown kind of free parameter ", kind)
-    end
-    return parameter
-end
+# ---- from parameters to numbers of cells --------------------------------------------------------------------------------
 
 "The number of the cell that a parameter of the model is, if it is one."
 function simple_position(problem::Problem, names::Vector{String})
@@ -168,32 +122,12 @@ function find_slopes!(parameter::FreeParameter, problem::Problem)
     return nothing
 end
 
-"Brings the values of what is free to where they are used."
-function use_values!(problem::Problem{T}) where {T}
+"Makes the cells from the parameters of the model."
+function rebuild!(problem::Problem{T}) where {T}
     setup = problem.setup
-    rebuild = false
-    for parameter in problem.free
-        if parameter.kind == "model"
-            for name in parameter.names
-                if length(parameter.value) == 1
-                    problem.model[name] = parameter.value[1]
-                else
-                    problem.arrays[name] = parameter.value
-                end
-            end
-            rebuild = true
-        elseif parameter.kind == "weight"
-            problem.weights[parameter.index] .= parameter.value
-        elseif parameter.kind == "initial"
-            problem.initial[parameter.index] .= parameter.value
-        else
-            set_stimulus_values!(setup, parameter)
-        end
-    end
-    rebuild || return nothing
     if problem.cells isa PerCell && all(p -> p.kind != "model" || p.position > 0, problem.free)
         for parameter in problem.free
-            parameter.kind == "model" && (problem.cells.columns[parameter.position] .= parameter.value)
+            parameter.kind == "model" && (view(problem.cells.columns[parameter.position], 1:setup.n) .= parameter.value)
         end
     else
         problem.cells = Base.invokelatest(MODELS[problem.model["name"]], Parameters(problem.model, problem.arrays, setup.n), T,
@@ -216,29 +150,36 @@ end
 # ---- groups of trials -----------------------------------------------------------------------------------------------------
 
 "Lays out the trials of a batch: in as many groups as threads can work on."
-function lay_out!(problem::Problem{T}, trials::Vector{Int}) where {T}
-    setup = problem.setup
-    parts = min(setup.threads, length(trials))
+function lay_out!(problem, trials::Vector{Int})
+    parts = min(problem.setup.threads, length(trials))
     cuts = [div(length(trials) * p, parts) for p in 0:parts]
     chosen = [trials[cuts[p]+1:cuts[p+1]] for p in 1:parts]
     if length(problem.groups) != parts || any(p -> length(problem.groups[p].trials) != length(chosen[p]), 1:parts)
-        watch = Int[watched(loss) for loss in problem.losses]
-        free_input = any(p -> p.kind == "stimulus", problem.free)
-        problem.segment = segment_length(setup, length(trials), problem.steps, problem.memory)
-        problem.groups = [Lanes(setup, t, problem.segment, problem.rule.visible, watch, n_numbers(problem), free_input) for t in chosen]
-        problem.states = [LossState{T}[loss_state(loss, lanes, problem.segment) for lanes in problem.groups] for loss in problem.losses]
-        problem.tiled = Any[tile(problem.cells, lanes) for lanes in problem.groups]
+        make_groups!(problem, chosen)
     end
-    for (p, (lanes, t)) in enumerate(zip(problem.groups, chosen))
+    for (lanes, t) in zip(problem.groups, chosen)
         lanes.trials = t
         lanes.together = length(trials) >= 4
-        problem.tiled[p] = tile!(problem.tiled[p], problem.cells, lanes)
     end
     for (loss, states) in zip(problem.losses, problem.states)
         foreach(state -> clear!(loss, state), states)
     end
     return nothing
 end
+
+function make_groups!(problem::Problem, chosen::Vector{Vector{Int}})
+    setup = problem.setup
+    watch = Int[watched(loss) for loss in problem.losses]
+    free_input = any(p -> p.kind == "stimulus", problem.free)
+    problem.segment = segment_length(setup, sum(length, chosen), problem.steps, problem.memory)
+    problem.groups = [Lanes(setup, t, problem.segment, problem.rule.visible, watch, n_numbers(problem), free_input) for t in chosen]
+    problem.states = loss_states(problem.losses, problem.groups, problem.segment)
+    problem.tiled = Any[tile(problem.cells, lanes) for lanes in problem.groups]
+    return nothing
+end
+
+loss_states(losses::Vector{Loss{T}}, groups::Vector{Lanes{T}}, steps::Int) where {T} =
+    [LossState{T}[loss_state(loss, lanes, steps) for lanes in groups] for loss in losses]
 
 tile(cells::Shared, lanes::Lanes) = cells
 tile(cells::PerCell{C,D}, lanes::Lanes{T}) where {C,D,T} =
@@ -266,18 +207,19 @@ with_threads(@nospecialize(work), parts::Int, threads::Int) = with_quick_loops(o
 The loss of the `trials` (columns), the sum of the losses times their `coefficients`; and, if `wanted`, its gradient by what is free.
 Returns (loss, value of each loss, gradients, number of spikes of each neuron).
 """
-function evaluate!(problem::Problem{T}, trials::Vector{Int}, coefficients::Vector{Float64}, wanted::Bool) where {T}
+function evaluate!(problem, trials::Vector{Int}, coefficients::Vector{Float64}, wanted::Bool)
     length(coefficients) == length(problem.losses) || fail("coefficients must have one number per loss")
     isempty(trials) && fail("trials must name at least one")
     lay_out!(problem, trials)
-    if wanted
-        foreach(p -> p.kind == "model" && find_slopes!(p, problem), problem.free)
-    end
     return Base.invokelatest(evaluate_laid_out!, problem, coefficients, wanted)
 end
 
 function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, wanted::Bool) where {T}
     groups, setup = problem.groups, problem.setup
+    for (p, lanes) in enumerate(groups)
+        problem.tiled[p] = tile!(problem.tiled[p], problem.cells, lanes)
+    end
+    wanted && foreach(p -> p.kind == "model" && find_slopes!(p, problem), problem.free)
     starts = collect(0:problem.segment:problem.steps-1)
     lengths = [min(problem.segment, problem.steps - start) for start in starts]
     checkpoints = [Vector{Checkpoint{T}}(undef, length(starts)) for _ in groups]
@@ -287,9 +229,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
         start!(lanes, setup, problem.initial, problem.noises)
         for (c, (start, m)) in enumerate(zip(starts, lengths))
             c > 1 && carry_on!(lanes, lengths[c-1])
-            if wanted && (length(starts) > 1 || !isempty(problem.losses))
-                checkpoints[p][c] = checkpoint(lanes, setup, [states[p].carry for states in problem.states])
-            end
+            wanted && (checkpoints[p][c] = checkpoint(lanes, setup, [states[p].carry for states in problem.states]))
             fill_inputs!(lanes, setup, problem.first_step + start, m)
             forward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, problem.first_step + start, m)
             count_spikes!(counts[p], lanes, 1, m)
@@ -298,9 +238,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
             end
         end
     end
-    n_trials = sum(lanes -> length(lanes.trials), groups)
-    values = Float64[settle!(loss, groups, states) / n_trials for (loss, states) in zip(problem.losses, problem.states)]
-    loss = sum(coefficients .* values)
+    loss, values = settled(problem, coefficients)
     rates = sum(counts)
     wanted || return loss, values, Vector{Float64}[], rates
     isfinite(loss) || fail("the loss is ", loss)
@@ -321,12 +259,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
             elseif m < problem.segment
                 clear_history!(lanes, m)
             end
-            fill!(view(lanes.loss_spikes, :, 1:m), 0)
-            foreach(x -> isempty(x) || fill!(view(x, :, 1:m), 0), lanes.loss_states)
-            for (k, (loss, states)) in enumerate(zip(problem.losses, problem.states))
-                scale = T(coefficients[k] / n_trials)
-                scale == 0 || pull!(loss, lanes, states[p], checkpoints[p][c].losses[k], start, m, scale)
-            end
+            pull_losses!(lanes, problem, p, coefficients, checkpoints[p][c].losses, start, m)
             backward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, numbers, problem.first_step + start, m)
             if any(parameter -> parameter.kind == "weight", problem.free)
                 g = setup.blueprint.graded
@@ -342,11 +275,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
             foreach(lanes -> add_stimulus_gradient!(gradients[k], lanes, setup, parameter, problem.first_step + start, m), groups)
         end
         for (k, parameter) in enumerate(problem.free)
-            parameter.kind == "weight" || continue
-            rows = blocks(setup.n, min(setup.threads, cld(setup.n, 64)))
-            with_threads(length(rows), setup.threads) do p
-                weight_gradients!(of_weights[k], groups, setup, parameter.index, rows[p], m)
-            end
+            parameter.kind == "weight" && add_weight_gradients!(of_weights[k], groups, setup, parameter.index, m)
         end
     end
     for (k, parameter) in enumerate(problem.free)
@@ -359,13 +288,39 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
     return loss, values, gradients, rates
 end
 
+"The sum of the losses times their `coefficients`, and the value of each: means over trials."
+function settled(problem, coefficients::Vector{Float64})
+    trials = sum(lanes -> length(lanes.trials), problem.groups)
+    values = Float64[settle!(loss, problem.groups, states) / trials for (loss, states) in zip(problem.losses, problem.states)]
+    return sum(coefficients .* values), values
+end
+
+"How the loss depends on spikes and variables of group `p` in the `m` steps from `start`; `carried`: into them, by each loss."
+function pull_losses!(lanes::Lanes{T}, problem, p::Int, coefficients::Vector{Float64}, carried::Vector{Vector{Vector{T}}}, start::Int,
+                      m::Int) where {T}
+    trials = sum(lanes -> length(lanes.trials), problem.groups)
+    fill!(view(lanes.loss_spikes, :, 1:m), 0)
+    foreach(x -> isempty(x) || fill!(view(x, :, 1:m), 0), lanes.loss_states)
+    for (k, (loss, states)) in enumerate(zip(problem.losses, problem.states))
+        scale = T(coefficients[k] / trials)
+        scale == 0 || pull!(loss, lanes, states[p], carried[k], start, m, scale)
+    end
+    return nothing
+end
+
+function add_weight_gradients!(gradient::Vector{T}, groups::Vector{Lanes{T}}, setup::Setup{T}, k::Int, m::Int) where {T}
+    rows = blocks(setup.n, min(setup.threads, cld(setup.n, 64)))
+    with_threads(p -> weight_gradients!(gradient, groups, setup, k, rows[p], m), length(rows), setup.threads)
+    return nothing
+end
+
 function count_spikes!(count::Vector{Float64}, lanes::Lanes{T}, first::Int, m::Int) where {T}
     total = zeros(T, lanes.size)
     for j in first:m
         add_scaled!(total, lanes.spikes, (j - 1) * lanes.size, one(T))
     end
     for l in 1:occupied(lanes)
-        count[(l-1)%lanes.n+1] += total[l]
+        count[neuron_of(lanes, l)] += total[l]
     end
     return nothing
 end
@@ -401,16 +356,15 @@ clear_history!(lanes::Lanes, m::Int) = foreach(x -> isempty(x) || fill!(view(x, 
 
 "From numbers of cells and initial states to a parameter of the model or an initial value."
 function add_of_lanes!(gradient::Vector{Float64}, parameter::FreeParameter, problem::Problem{T}, numbers::Vector{Int}) where {T}
-    n = problem.setup.n
-    each_neuron = zeros(n)
+    each_neuron = zeros(problem.setup.n)
     if parameter.kind == "initial"
         for lanes in problem.groups, l in 1:occupied(lanes)
-            each_neuron[(l-1)%n+1] += lanes.adjoint[parameter.index][l]
+            each_neuron[neuron_of(lanes, l)] += lanes.adjoint[parameter.index][l]
         end
     else
         slopes = parameter.slopes
         for k in numbers, lanes in problem.groups, l in 1:occupied(lanes)
-            i = (l - 1) % n + 1
+            i = neuron_of(lanes, l)
             each_neuron[i] += slopes[k, size(slopes, 2) == 1 ? 1 : i] * lanes.numbers[l, k]
         end
         problem.at_rest && add_of_rest!(each_neuron, parameter, problem)
@@ -430,7 +384,7 @@ function add_of_rest!(each_neuron::Vector{Float64}, parameter::FreeParameter, pr
         rest_slopes = Base.invokelatest(slopes_of_rest, problem.cells, k, problem.setup.n)::Matrix{Float64}
         any(!=(0), rest_slopes) || continue
         for lanes in problem.groups, l in 1:occupied(lanes)
-            i = (l - 1) % lanes.n + 1
+            i = neuron_of(lanes, l)
             by_number = parameter.slopes[k, size(parameter.slopes, 2) == 1 ? 1 : i]
             for v in 1:size(rest_slopes, 1)
                 each_neuron[i] += by_number * rest_slopes[v, i] * lanes.adjoint[v][l]
@@ -450,108 +404,4 @@ function slopes_of_rest(cells, k::Int, n::Int)
         end
     end
     return slopes
-end
-
-# ---- stimuli --------------------------------------------------------------------------------------------------------------
-
-# A stimulus is found by its group (waves, tables, spikes, poisson, noises) and its place there.
-function stimulus_place(setup::Setup, d)
-    group = required(d, "group", String)
-    group in ("waves", "tables", "spikes", "poisson", "noises") || fail("unknown group of stimuli ", group)
-    all_of_them = group == "waves" ? setup.stimuli.wave_targets : getfield(setup.stimuli, Symbol(group))
-    1 <= d["index"] <= length(all_of_them) || fail("stimulus ", d["index"], " does not exist")
-    return all_of_them[d["index"]]
-end
-
-stimulus_of(setup::Setup, parameter::FreeParameter) =
-    stimulus_place(setup, Dict{String,Any}("group" => parameter.names[2], "index" => parameter.index))
-
-stimulus_values(setup, s::Target, field) = Float64.(s.strength)
-stimulus_values(setup, s::GivenSpikes, field) = Float64.(s.weight)
-stimulus_values(setup, s::Table, field) = field == "data" ? Float64.(vec(s.data)) : Float64.(s.target.strength)
-stimulus_values(setup, s::Noise, field) = Float64.(s.target.strength)
-stimulus_values(setup, s::PoissonInput, field) = field == "rate" ? s.mu .* (1000 / setup.dt) : Float64.(s.target.strength)
-
-function set_stimulus_values!(setup::Setup, parameter::FreeParameter)
-    s, x, field = stimulus_of(setup, parameter), parameter.value, parameter.names[1]
-    s isa Target ? (s.strength .= x) : s isa GivenSpikes ? (s.weight .= x) : field == "data" ? (vec(s.data) .= x) :
-    field == "rate" ? (s.mu .= x .* (setup.dt / 1000)) : (s.target.strength .= x)
-    return nothing
-end
-
-"Adds what the loss depends on through a stimulus in the segment."
-function add_stimulus_gradient!(gradient::Vector{Float64}, lanes::Lanes{T}, setup::Setup{T}, parameter::FreeParameter, first_step::Int,
-                                m::Int) where {T}
-    s = stimulus_of(setup, parameter)
-    target = s isa Target || s isa GivenSpikes ? s : s.target
-    adjoint = target.channel == 0 ? lanes.of_input : lanes.history[setup.blueprint.arrivals[target.channel]]
-    if s isa Noise      # its state goes from step to step, so that it is made again from where the segment began
-        add_noise_gradient!(gradient, lanes, setup, s, parameter.index, adjoint, first_step, m)
-    elseif s isa GivenSpikes
-        add_spikes_gradient!(gradient, lanes, s, adjoint, first_step, m)
-    else
-        add_target_gradient!(gradient, lanes, setup, s, target, parameter.names[1], parameter.index, adjoint, first_step, m)
-    end
-    return nothing
-end
-
-function add_spikes_gradient!(gradient::Vector{Float64}, lanes::Lanes{T}, s::GivenSpikes{T}, adjoint::Matrix{T}, first_step::Int,
-                              m::Int) where {T}
-    for b in 0:length(lanes.trials)-1, j in 1:m, e in searchsorted(s.step, first_step + j - 1)
-        gradient[e] += adjoint[b*lanes.n+s.neuron[e]+1, j]
-    end
-    return nothing
-end
-
-"The same for what has targets: compiled for each kind of stimulus, as the sum is over all steps."
-function add_target_gradient!(gradient::Vector{Float64}, lanes::Lanes{T}, setup::Setup{T}, s::S, target::Target{T}, field::String,
-                              index::Int, adjoint::Matrix{T}, first_step::Int, m::Int) where {T,S}
-    n, everyone, of_data, of_rate = lanes.n, isempty(target.neurons), field == "data", field == "rate"
-    for (b, column) in enumerate(lanes.trials)
-        trial, at = setup.trials[column], (b - 1) * n
-        for j in 1:m, q in 1:(everyone ? n : length(target.neurons))
-            i = everyone ? q : Int(target.neurons[q]) + 1
-            step, place, unit = first_step + j - 1, length(gradient) == 1 ? 1 : q, zero(T)
-            if s isa Target
-                unit = trial.waves[j, index]
-            elseif s isa Table
-                position = table_row(step, s.start, s.rate)
-                1 <= position <= size(s.data, 2) || continue
-                c = size(s.data, 3) == 1 ? 1 : trial.column
-                unit = of_data ? strength_at(target, q) : s.data[q, position, c]
-                of_data && (place = ((c - 1) * size(s.data, 2) + position - 1) * size(s.data, 1) + q)
-            elseif s isa PoissonInput
-                inside(step, s.start, s.stop) || continue
-                if of_rate              # straight through: a spike more or less, as likely as the rate says
-                    unit = strength_at(target, q) * setup.dt / 1000
-                else
-                    mu = s.mu[length(s.mu) == 1 ? 1 : q]
-                    source = Source(setup.seed, s.stream, trial.id)
-                    u = uniform(Float64, draw(source, i - 1, step))
-                    fires(Poisson(), mu, u) || continue
-                    unit = T(min(poisson_count(mu, u, source, i - 1, step), s.most))
-                end
-            end
-            gradient[place] += unit * adjoint[at+i, j]
-        end
-    end
-    return nothing
-end
-
-function add_noise_gradient!(gradient::Vector{Float64}, lanes::Lanes{T}, setup::Setup{T}, s::Noise{T}, index::Int,
-                             adjoint::Matrix{T}, first_step::Int, m::Int) where {T}
-    unit = Noise{T}(Target{T}(s.target.neurons, T[1], 0), s.decay, s.start, s.stop, s.stream, s.period)
-    values = zeros(T, lanes.n)
-    for (b, column) in enumerate(lanes.trials)
-        x = copy(lanes.noise_start[b][index])
-        for j in 1:m
-            fill!(values, 0)
-            add_noise!(values, 0, unit, x, setup.seed, setup.trials[column].id, first_step + j - 1, 1:lanes.n)
-            for q in 1:(isempty(s.target.neurons) ? lanes.n : length(s.target.neurons))
-                i = isempty(s.target.neurons) ? q : Int(s.target.neurons[q]) + 1
-                gradient[length(gradient) == 1 ? 1 : q] += values[i] * adjoint[(b-1)*lanes.n+i, j]
-            end
-        end
-    end
-    return nothing
 end

@@ -22,10 +22,7 @@ function open_likelihood(params, arrays)
     empty = Penalty(zeros(P), UnitRange{Int}[], Float64[])
     fit = LikelihoodFit(design, LIKELIHOODS[name], clamp(required(params, "threads", Int), 1, Threads.nthreads()), Float64(required(params, "tolerance", Float64)), neurons,
               Chunk[], 0.0, empty, 0)
-    id = NEXT_SESSION[]
-    NEXT_SESSION[] += 1
-    SESSIONS[id] = fit
-    return Dict{String,Any}("session" => id), NOTHING
+    return Dict{String,Any}("session" => new_session(fit)), NOTHING
 end
 
 # An array without elements has lost its shape.

@@ -9,8 +9,9 @@
 #     fire(m, y, u, dt)            whether a neuron in this state spikes
 #     reset(m, y)                  the state after a spike
 #     refractory(m)                ms
-# and, where they differ from what is below, slopes(m, ...), held(M), n_noises(M), needs_random(M), graded(M), and for
-# models that are defined in discrete time `step(m, y, input, dt)` in place of `derivative`.
+# and, where they differ from what is below, slopes(m, ...), held(M), n_noises(M), needs_random(M), graded(M); for models
+# that draw their spikes `spike_probability(m, y, dt)`, which is what is differentiated; for those that are defined in
+# discrete time `step(m, y, input, dt)` in place of `derivative`.
 
 abstract type Membrane end
 
@@ -61,11 +62,11 @@ end
 @generated elements(columns::NTuple{N,Vector}, i::Int) where {N} =
     Expr(:block, Expr(:meta, :inline), Expr(:tuple, [:(@inbounds columns[$k][i]) for k in 1:N]...))
 
-"The type with `T` for every Float64."
-function retyped(::Type{M}, ::Type{T}) where {M,T}
-    M === Float64 && return T
+"The type with `D` for every number of type `T`."
+function retyped(::Type{M}, ::Type{T}, ::Type{D}) where {M,T,D}
+    M === T && return D
     isempty(M.parameters) && return M
-    return Core.apply_type(M.name.wrapper, map(p -> p isa Type ? retyped(p, T) : p, M.parameters)...)
+    return Core.apply_type(M.name.wrapper, map(p -> p isa Type ? retyped(p, T, D) : p, M.parameters)...)
 end
 
 "Cells that differ: columns of all their numbers."
@@ -131,7 +132,7 @@ end
 function build_cells(@nospecialize(make), p::Parameters, ::Type{T}, dt::Float64) where {T}
     made = Base.invokelatest(one_cell, make, p, 1, dt)
     cell, given = made[1], made[2]::Vector{Any}
-    C = retyped(typeof(cell), T)
+    C = retyped(typeof(cell), Float64, T)
     resting(i) = Base.invokelatest(rest, Base.invokelatest(make, p, i))
     description = blueprint(T, C, p, given, resting)
     isempty(p.arrays) && return Base.invokelatest(shared_cells, C, T, cell), description

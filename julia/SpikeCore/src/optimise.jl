@@ -74,10 +74,7 @@ end
 
 function open_problem(params, arrays)
     problem = Base.invokelatest(Problem, params, arrays)
-    id = NEXT_SESSION[]
-    NEXT_SESSION[] += 1
-    SESSIONS[id] = problem
-    return Dict{String,Any}("session" => id, "sizes" => Int[length(p.value) for p in problem.free]), NOTHING
+    return Dict{String,Any}("session" => new_session(problem), "sizes" => Int[length(p.value) for p in problem.free]), NOTHING
 end
 
 "Takes values, bounds and the optimiser's state from arrays, where they are given."

@@ -198,10 +198,7 @@ end
 
 function open_population(params, arrays)
     population = Base.invokelatest(Population, params, arrays)
-    id = NEXT_SESSION[]
-    NEXT_SESSION[] += 1
-    SESSIONS[id] = population
-    return Dict{String,Any}("session" => id), NOTHING
+    return Dict{String,Any}("session" => new_session(population)), NOTHING
 end
 
 """

@@ -4,29 +4,24 @@
 # A row of synapses begins somewhere in memory, and waiting for it costs more than working on it: several rows are asked
 # for before the first of them is delivered. The text of the instruction differs between versions of LLVM; later versions
 # of Julia do without until it has been tried there.
-@static if VERSION < v"1.6"
-    @inline prefetch(address::Int64) = Base.llvmcall(("declare void @llvm.prefetch(i8*, i32, i32, i32)", """
-        %p = inttoptr i64 %0 to i8*
-        call void @llvm.prefetch(i8* %p, i32 0, i32 3, i32 1)
-        ret void"""), Cvoid, Tuple{Int64}, address)
-else
-    @inline prefetch(address::Int64) = nothing
+# `prefetch_own` is for what will be written.
+for (name, writes) in ((:prefetch, 0), (:prefetch_own, 1))
+    if VERSION < v"1.6"
+        text = """
+            %p = inttoptr i64 %0 to i8*
+            call void @llvm.prefetch(i8* %p, i32 $writes, i32 3, i32 1)
+            ret void"""
+        @eval @inline $name(address::Int64) =
+            Base.llvmcall(("declare void @llvm.prefetch(i8*, i32, i32, i32)", $text), Cvoid, Tuple{Int64}, address)
+    else
+        @eval @inline $name(address::Int64) = nothing
+    end
 end
 
 const PREFETCH_MOST = 256           # synapses of a row
 const ROWS_AHEAD = 8
 
 @inline address_of(x::Array) = reinterpret(Int64, pointer(x))
-
-"The same, for what will be written."
-@static if VERSION < v"1.6"
-    @inline prefetch_own(address::Int64) = Base.llvmcall(("declare void @llvm.prefetch(i8*, i32, i32, i32)", """
-        %p = inttoptr i64 %0 to i8*
-        call void @llvm.prefetch(i8* %p, i32 1, i32 3, i32 1)
-        ret void"""), Cvoid, Tuple{Int64}, address)
-else
-    @inline prefetch_own(address::Int64) = nothing
-end
 
 "Asks for the synapses low + 1 : high, a cache line at a time."
 @inline function prefetch_row(target::Int64, weight::Int64, size::Int, low::Int64, high::Int64)

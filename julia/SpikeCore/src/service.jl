@@ -67,10 +67,15 @@ echo(params, arrays) = params, arrays
 function open_session(params, arrays)
     # A nonlinearity given as text is a method newer than this call; so is all that is compiled for it.
     run = Base.invokelatest(Run, params, arrays)
+    return Dict{String,Any}("session" => new_session(run)), NOTHING
+end
+
+"Keeps `x` for the calls that follow; returns the number of its session."
+function new_session(@nospecialize(x))
     id = NEXT_SESSION[]
     NEXT_SESSION[] += 1
-    SESSIONS[id] = run
-    return Dict{String,Any}("session" => id), NOTHING
+    SESSIONS[id] = x
+    return id
 end
 
 function session(params)

@@ -45,7 +45,7 @@ end
     @test S.text_model(formulas(threshold=["b", ">", "20.0"])) != first_one
     strict = model(formulas(threshold=["b", ">", "20.0"]), (-70.0, 10.0))
     @test !S.fire(strict, (-60.0, 0.0), 0.0, 0.1)
-    @test S.retyped(typeof(strict), Float32) === S.TextModel{S.text_model(formulas(threshold=["b", ">", "20.0"])),2,Float32}
+    @test S.retyped(typeof(strict), Float64, Float32) === S.TextModel{S.text_model(formulas(threshold=["b", ">", "20.0"])),2,Float32}
 end
 
 @testset "single precision, names of all kinds, and models that never fire" begin

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..models.base import Model
 from ..models.membrane import MembraneModel
 from ..network import Network
-from ..run import GivenSpikes, check_pieces, given_counts, prepare, step_length_of
+from ..run import GivenSpikes, check_pieces
+from ..simulate import prepare_given
 from ..stimulus import Stimulus, StimulusSum
 
 if TYPE_CHECKING:
@@ -59,23 +60,20 @@ def log_likelihood(
     emission = EMISSION.get(type(model).__name__, getattr(model, "emission", ""))
     if isinstance(model, MembraneModel) or emission not in ("bernoulli", "poisson"):
         raise TypeError(f"model must be a cascade model whose spikes are drawn, such as BernoulliGLM(), got {model!r}")
-    width = step_length_of(model, dt, data, "data")
-    spikes, trials, known_seed = given_counts(data, network, width)
-    run = prepare(
-        model, network, duration=spikes[0].n_steps * width, dt=width, stimulus=stimulus, trials=trials,
-        seed=known_seed if seed is None else seed, record=("rate",), initial_state=initial_state, given=spikes,
-    )  # fmt: skip
-    total, first = np.zeros((trials.size, network.n)), 0
+    run, spikes = prepare_given(
+        model, network, data, "data", record=("rate",), stimulus=stimulus, dt=dt, initial_state=initial_state, seed=seed
+    )
+    total, first = np.zeros((run.trials.size, network.n)), 0
     with run.session() as session:
         for done, recorded in session.advance(run.n_steps):
-            mu = recorded["record.rate"] * (width / 1000.0)
+            mu = recorded["record.rate"] * (run.dt / 1000.0)
             for j, given in enumerate(spikes):
                 total[j] += _piece(emission, mu[j], given, first)
             first += done
         if session.interrupted:
             raise KeyboardInterrupt
     coords: dict[str, Any] = {
-        "trial": trials,
+        "trial": run.trials,
         "neuron": np.arange(network.n) if network.labels is None else network.labels,
     }
     return xarray.DataArray(total, coords, ("trial", "neuron"), "log_likelihood")

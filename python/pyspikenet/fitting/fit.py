@@ -291,7 +291,7 @@ class _Search:
     def _descend(self, bar: Any, began: float) -> None:
         plan = self.plan
         while self.epoch < plan.epochs:
-            values = self.problem.values()
+            values = self.last
             if plan.fresh_noise:
                 self.problem.reseed(plan.seed + self.epoch)
             weights = plan.coefficients(self.epoch)
@@ -331,9 +331,9 @@ class _Search:
         return self.stopped != "epochs"
 
     def _progress(self) -> Progress:
-        names = [free.name for free in self.plan.question.free]
         loss, accuracy = self.history.loss(self.epoch - 1), self.history.accuracy(self.epoch - 1)
-        values = dict(zip(names, self.last, strict=True))
+        # Copies, as the next epoch begins from these values.
+        values = {name: x.copy() for name, x in self.plan.question.named(self.last).items()}
         return Progress(self.epoch, loss, accuracy, values, self.plan.question)
 
     def _judge_last(self) -> None:
@@ -354,7 +354,7 @@ class _Search:
 
         plan, problem = self.plan, self.problem
         everyone = list(range(plan.question.run.trials.size))
-        values = problem.values()
+        values = self.last
         edges = np.cumsum([0, *(x.size for x in values)])
         latest: list[tuple[Any, Outcome]] = []
 
@@ -410,11 +410,10 @@ class _Search:
 
     def result(self) -> Fit:
         question = self.plan.question
-        names = [free.name for free in question.free]
-        best = with_values(question.pieces, dict(zip(names, self.best[1], strict=True)))
-        last = with_values(question.pieces, dict(zip(names, self.last, strict=True)))
+        found = question.named(self.best[1])
+        best = with_values(question.pieces, found)
+        last = with_values(question.pieces, question.named(self.last))
         return Fit(
-            best.model, best.network, best.stimulus, dict(best.initial), self.best[0],
-            dict(zip(names, self.best[1], strict=True)), last, self.history.dataset(self.epoch), self.stopped,
-            self.epoch, question,
+            best.model, best.network, best.stimulus, dict(best.initial), self.best[0], found, last,
+            self.history.dataset(self.epoch), self.stopped, self.epoch, question,
         )  # fmt: skip

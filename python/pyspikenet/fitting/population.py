@@ -183,8 +183,7 @@ class Protocol:
                 if not free.low - 1e-9 <= end <= free.high:
                     low = "above 0" if 0 < free.low < 1e-6 else f"at least {free.low}"
                     raise ValueError(
-                        f"free[{free.name!r}] must lie within the range of {free.name}, {low} and at most {free.high}, got"
-                        f" {end}"
+                        f"free[{free.name!r}] must lie within its range, {low} and at most {free.high}, got {end}"
                     )
 
     def _prepare(self, pieces: Pieces, seed: int | None = None) -> Run:

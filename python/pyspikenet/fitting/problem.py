@@ -52,6 +52,10 @@ class Question:
     def open(self) -> "Problem":
         return Problem(self)
 
+    def named(self, values: Sequence[Floats]) -> dict[str, Floats]:
+        """Values by the names of what is free."""
+        return {free.name: value for free, value in zip(self.free, values, strict=True)}
+
 
 def ask(
     loss: Any,

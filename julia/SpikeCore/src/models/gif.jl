@@ -35,7 +35,8 @@ end
 
 @inline activity(m::GIF, y) = y[1] - (m.V_T + y[4] + y[5])
 @inline hazard(m::GIF, y) = m.lambda_0 * vexp(activity(m, y) / m.Delta_V) / 1000     # per ms
-@inline fire(m::GIF, y, u, dt) = u < -vexpm1(-hazard(m, y) * dt)
+@inline spike_probability(m::GIF, y, dt) = -vexpm1(-hazard(m, y) * dt)
+@inline fire(m::GIF, y, u, dt) = u < spike_probability(m, y, dt)
 
 @inline reset(m::GIF, y) =
     (m.v_reset, y[2] + m.q_eta_1, y[3] + m.q_eta_2, y[4] + m.q_gamma_1, y[5] + m.q_gamma_2)
