@@ -15,6 +15,7 @@ SETTINGS: dict[str, Any] = {
     "equilibration": 0.0,
 }  # fmt: skip
 NETWORK = psn.Network.random(n=20, p=0.2, weight=3.0, delay=1.0, seed=1)
+MIXED = psn.Network.normal(n=20, std=6.0, sparsity=0.5, inhibitory=0.5, seed=2)
 NOISY = (
     psn.ConstantStimulus(strength=18.0)
     + psn.NoiseCurrent(sigma=10.0, tau=5.0)
@@ -50,6 +51,7 @@ LIF = psn.LIF(E_L=-65.0, v_threshold=-50.0, v_reset=-60.0, tau_m=20.0)
 CASES = {
     "parameters": (LIF, {"tau_m": (10, 30), "v_threshold": (-55, -48)}, {}),
     "synapses": (LIF, {"tau_syn_exc": (2, 10)}, {}),
+    "strength of synapses": (LIF, {"weight_scale.exc": (0, 3), "weight_scale.inh": (0, 3)}, {"network": MIXED}),
     "stimulus": (LIF, {"stimulus.0.strength": (15, 25), "stimulus.1.sigma": (0, 20), "stimulus.2.rate": (0, 500)}, {}),
     "initial state": (LIF, {"initial_state.v": (-65, -51)}, {}),
     "AdEx, half precision": (psn.AdEx(C=20.0, g_L=1.5), {"C": (10, 30), "b": (0, 80)}, {"dtype": "float32"}),

@@ -69,7 +69,7 @@ def _parts(
     if kept is not None and kept[0] == key:
         return kept[1]
     found: Parts = []
-    codes = _by_receptor(model, network) if isinstance(model, MembraneModel) else [(0, None)]
+    codes = by_receptor(model, network) if isinstance(model, MembraneModel) else [(0, None)]
     for receptor, chosen in codes:
         weight = network.weight if chosen is None else network.weight[chosen]
         flipped = False
@@ -117,7 +117,7 @@ def projection_weights(projection: Projection, weights: NDArray[Any]) -> NDArray
     return np.ascontiguousarray(-own if projection.flipped else own)
 
 
-def _by_receptor(model: MembraneModel, network: Network) -> list[tuple[int, NDArray[np.bool_] | None]]:
+def by_receptor(model: MembraneModel, network: Network) -> list[tuple[int, NDArray[np.bool_] | None]]:
     """Numbers of receptors and which synapses each has; None for all of them."""
     names = list(model.all_receptors())
     if network.n_synapses == 0:

@@ -67,6 +67,10 @@ function side_by_side(params::Dict{String,Any}, arrays::Dict{String,Any}, free::
             key = string("projection.", piece.index, ".weight")
             changes[key] = convert(Vector{eltype(own[key])}, spread(x, length(own[key])))
             delete!(own, key)
+        elseif piece.kind == "weight_scale"
+            key = string("projection.", piece.index, ".weight")
+            weight = pop!(own, key)
+            changes[key] = vec(eltype(weight)[weight[e] * x[1, c] for e in 1:length(weight), c in 1:m])
         elseif piece.kind == "initial"
             joint["initial"] = "given"
             changes[string("state.", name)] = spread(x, n)

@@ -12,6 +12,7 @@ from ..models.equations import Equations
 from ..models.membrane import MembraneModel
 from ..network import Network
 from ..parameters import shown
+from ..projections import by_receptor
 from ..receptors import AlphaSynapse
 from ..run import Run
 from ..stimulus import SpikeStimulus, Stimulus, StimulusSum
@@ -19,6 +20,7 @@ from ..stimulus import SpikeStimulus, Stimulus, StimulusSum
 Floats = NDArray[np.float64]
 # What comes in whole numbers of steps, or draws, has no derivative.
 WHOLE_STEPS = {"refractory_period", "rho_reset", "coupling_window", "abs_ref_scale", "rel_ref_scale", "history", "rho"}
+SCALE = "weight_scale"  # what all weights, or with a dot those of a receptor, are multiplied with
 EDGES = {"positive": (1e-9, np.inf), "nonnegative": (0.0, np.inf), "probability": (0.0, 1.0)}
 
 
@@ -97,6 +99,8 @@ def _free(name: Any, run: Run, differentiable: bool) -> Free:
         raise TypeError(f"free must be names of parameters, got {shown(name)}")
     if name == "weight":
         return _weights(run)
+    if name.split(".")[0] == SCALE and not differentiable:
+        return _weight_scale(name, run)
     if name.startswith("stimulus."):
         return _of_stimulus(name, run, differentiable)
     if name.startswith("initial_state."):
@@ -139,6 +143,30 @@ def _weights(run: Run) -> Free:
     by_sign = any(projection.flipped for projection in run.projections) or len(run.projections) > 1
     unit = _weight_unit(run.model)
     return Free("weight", run.network.weight.astype(float), -np.inf, np.inf, unit, tuple(slots), not by_sign)
+
+
+def _weight_scale(name: str, run: Run) -> Free:
+    """What the weights of a receptor, or all of them, are multiplied with: 1 is as they are."""
+    names = list(run.model.all_receptors()) if isinstance(run.model, MembraneModel) else []
+    slots = []
+    for k, projection in enumerate(run.projections, 1):
+        own = names[projection.receptor] if names else None
+        if name == SCALE or name == f"{SCALE}.{own}":
+            slots.append(_slot(SCALE, ["weight"], k))
+    if not slots:
+        known = [SCALE, *(f"{SCALE}.{names[p.receptor]}" for p in run.projections if names)]
+        raise ValueError(f"free must name weights that the network has, {', '.join(known)}, got {name!r}")
+    return Free(name, np.array(1.0), 0.0, np.inf, "1", tuple(slots))
+
+
+def _scaled(network: Network, model: Model, name: str, factor: Floats) -> Network:
+    weight = network.weight.astype(float)
+    names = list(model.all_receptors()) if isinstance(model, MembraneModel) else [""]
+    parts = by_receptor(model, network) if isinstance(model, MembraneModel) else [(0, None)]
+    for receptor, chosen in parts:
+        if name in (SCALE, f"{SCALE}.{names[receptor]}"):
+            weight[... if chosen is None else chosen] *= factor
+    return network.with_weights(weight)
 
 
 def _weight_unit(model: Model) -> str:
@@ -266,6 +294,8 @@ def with_values(pieces: Pieces, values: dict[str, Floats]) -> Pieces:
         plain = float(value) if value.ndim == 0 else value
         if name == "weight":
             network = network.with_weights(value)
+        elif name.split(".")[0] == SCALE:
+            network = _scaled(network, model, name, value)
         elif name.startswith("stimulus."):
             stimulus = _new_stimulus(stimulus, name, plain)
         elif name.startswith("initial_state."):
