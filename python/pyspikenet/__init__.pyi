@@ -3,6 +3,7 @@
 from . import analysis, encode, plot
 from ._version import __version__ as __version__
 from .cells import lift, step
+from .current_search import CurrentStep, find_current
 from .dataset import load, save
 from .distances import (
     coincidence_factor,
@@ -125,6 +126,7 @@ __all__ = [
     "CoincidenceLoss",
     "ConstantStimulus",
     "CrossEntropy",
+    "CurrentStep",
     "DeltaSynapse",
     "DifferentialEvolution",
     "DoubleExponentialSynapse",
@@ -190,6 +192,7 @@ __all__ = [
     "configure",
     "drive",
     "encode",
+    "find_current",
     "firing_rate_distance",
     "fit",
     "fit_glm",
