@@ -1,6 +1,6 @@
 """The public names, and where each comes from: what :mod:`lazy_loader` and type checkers read."""
 
-from . import analysis, encode, plot
+from . import analysis, encode, io, plot
 from ._version import __version__ as __version__
 from .cells import lift, step
 from .current_search import CurrentStep, find_current
@@ -52,6 +52,7 @@ from .fitting.surrogates import (
     TanhSurrogate,
     TriangleSurrogate,
 )
+from .io.read import read_recording
 from .kernels import ArrayKernel, ExponentialKernel, RaisedCosineKernel
 from .models import (
     GIF,
@@ -198,12 +199,14 @@ __all__ = [
     "fit_glm",
     "gradient",
     "info",
+    "io",
     "isi_distance",
     "lift",
     "load",
     "log_likelihood",
     "minimize",
     "plot",
+    "read_recording",
     "save",
     "simulate",
     "spike_distance",
