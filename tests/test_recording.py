@@ -172,8 +172,8 @@ def test_files_of_neo(tmp_path: Path) -> None:
     check_traces(psn.read_recording(tmp_path / "a.pkl", threshold=0.0, t_stop=5.0))
     neo.io.NeoMatlabIO(str(tmp_path / "a.mat")).write_block(block_of())
     check_traces(psn.read_recording(tmp_path / "a.mat", threshold=0.0, t_stop=5.0))
-    with pytest.raises(ValueError, match="source must be a file in a format that is known here or to Neo"):
-        (tmp_path / "a.unknown").write_text("?")
+    (tmp_path / "a.unknown").write_text("?")
+    with pytest.raises(ValueError, match="recording must be a file in a format that is known here or to Neo"):
         psn.read_recording(tmp_path / "a.unknown")
 
 
@@ -239,7 +239,7 @@ def test_neurodata_without_borders(tmp_path: Path) -> None:
     named = psn.read_recording(path, columns={"v": "response1", "I": "zstimulus0"})
     np.testing.assert_allclose(named.v, two_traces()[0][1:])
     write_nwb(path, sweeps=False, units=False)
-    with pytest.raises(ValueError, match="source must hold units with spike times, or sweeps of current clamp"):
+    with pytest.raises(ValueError, match="recording must hold units with spike times, or sweeps of current clamp"):
         psn.read_recording(path)
 
 
@@ -292,38 +292,42 @@ def test_what_is_read_can_be_saved_compared_and_fitted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("problem", "message", "arguments"),
     [
-        (ValueError, "t_stop must be given for spike times", {"source": TRAINS}),
-        (ValueError, r"spike times in 0..50 ms.*|t_stop", {"source": [[-1.0]], "t_start": 0.0}),
-        (ValueError, r"source must have as many neurons in each trial, got 2", {"source": [TRAINS[0], [[1.0]]]}),
-        (ValueError, "source must be spike times, .* got an array of shape", {"source": np.zeros((3, 4))}),
-        (TypeError, "source must be spike times, .* got 5", {"source": 5}),
-        (TypeError, "source must not be a dataset", {"source": psn.simulate}),
-        (FileNotFoundError, "source must be a recording or its path", {"source": "not/there.csv"}),
-        (ValueError, "source must hold an array v, I or spike_time", {"source": {"x": [1.0]}}),
-        (ValueError, "dt must be given for sampled signals", {"source": {"v": [1.0, 2.0]}}),
-        (ValueError, r"v must have shape \(trial, time, neuron\)", {"source": {"v": np.zeros((2, 3, 9))}, "dt": 1.0}),
-        (ValueError, "v and I must have as many samples", {"source": {"v": [1.0, 2.0], "I": [1.0]}, "dt": 1.0}),
+        (ValueError, "t_stop must be given for spike times", {"recording": TRAINS}),
+        (ValueError, r"spike times in 0..50 ms.*|t_stop", {"recording": [[-1.0]], "t_start": 0.0}),
+        (ValueError, r"recording must have as many neurons in each trial, got 2", {"recording": [TRAINS[0], [[1.0]]]}),
+        (ValueError, "recording must be spike times, .* got an array of shape", {"recording": np.zeros((3, 4))}),
+        (TypeError, "recording must be spike times, .* got 5", {"recording": 5}),
+        (TypeError, "recording must not be a dataset", {"recording": psn.simulate}),
+        (FileNotFoundError, "recording must be data or the path of a file", {"recording": "not/there.csv"}),
+        (ValueError, "recording must hold an array v, I or spike_time", {"recording": {"x": [1.0]}}),
+        (ValueError, "dt must be given for sampled signals", {"recording": {"v": [1.0, 2.0]}}),
+        (
+            ValueError,
+            r"v must have shape \(trial, time, neuron\)",
+            {"recording": {"v": np.zeros((2, 3, 9))}, "dt": 1.0},
+        ),
+        (ValueError, "v and I must have as many samples", {"recording": {"v": [1.0, 2.0], "I": [1.0]}, "dt": 1.0}),
         (
             ValueError,
             "v and I must have as many trials",
-            {"source": {"v": np.ones((3, 4)), "I": np.ones((2, 4))}, "dt": 1},
+            {"recording": {"v": np.ones((3, 4)), "I": np.ones((2, 4))}, "dt": 1},
         ),
-        (ValueError, "time must be regular", {"source": {"v": [1, 2, 3], "time": [0, 1, 3]}}),
-        (ValueError, "threshold must not be given without", {"source": TRAINS, "threshold": 0.0}),
-        (ValueError, "dt must be that of the samples", {"source": {"v": [1, 2, 3], "dt": 1.0}, "dt": 0.5}),
-        (ValueError, "units must be of time, v, I", {"source": TRAINS, "units": {"x": "s"}}),
-        (ValueError, r"units\['time'\] must be one of s, ms", {"source": TRAINS, "units": "hour"}),
-        (ValueError, "columns must be for spike_time", {"source": TRAINS, "columns": {"x": "s"}}),
-        (ValueError, r"columns\['v'\] must be one of", {"source": {"w": [1.0]}, "columns": {"v": "u"}}),
-        (ValueError, "columns must say which is 'v'", {"source": {"v": [1.0], "vm": [1.0]}, "dt": 1.0}),
-        (ValueError, "t_stop must be after t_start", {"source": TRAINS, "t_start": 5.0, "t_stop": 5.0}),
-        (ValueError, "t_stop must be no later", {"source": {"v": [1, 2, 3], "dt": 1.0}, "t_stop": 9.0}),
-        (ValueError, "finite spike times", {"source": [[np.nan]], "t_stop": 9.0}),
+        (ValueError, "time must be regular", {"recording": {"v": [1, 2, 3], "time": [0, 1, 3]}}),
+        (ValueError, "threshold must not be given without", {"recording": TRAINS, "threshold": 0.0}),
+        (ValueError, "dt must be that of the samples", {"recording": {"v": [1, 2, 3], "dt": 1.0}, "dt": 0.5}),
+        (ValueError, "units must be of time, v, I", {"recording": TRAINS, "units": {"x": "s"}}),
+        (ValueError, r"units\['time'\] must be one of s, ms", {"recording": TRAINS, "units": "hour"}),
+        (ValueError, "columns must be for spike_time", {"recording": TRAINS, "columns": {"x": "s"}}),
+        (ValueError, r"columns\['v'\] must be one of", {"recording": {"w": [1.0]}, "columns": {"v": "u"}}),
+        (ValueError, "columns must say which is 'v'", {"recording": {"v": [1.0], "vm": [1.0]}, "dt": 1.0}),
+        (ValueError, "t_stop must be after t_start", {"recording": TRAINS, "t_start": 5.0, "t_stop": 5.0}),
+        (ValueError, "t_stop must be no later", {"recording": {"v": [1, 2, 3], "dt": 1.0}, "t_stop": 9.0}),
+        (ValueError, "finite spike times", {"recording": [[np.nan]], "t_stop": 9.0}),
     ],
 )
 def test_bad_arguments(problem: type[Exception], message: str, arguments: dict[str, Any]) -> None:
-    if arguments["source"] is psn.simulate:
-        arguments = {"source": psn.simulate(psn.LIF(), PAIR, duration=1)}
+    if arguments["recording"] is psn.simulate:
+        arguments = {"recording": psn.simulate(psn.LIF(), PAIR, duration=1)}
     with pytest.raises(problem, match=message):
         psn.read_recording(**arguments)
 
@@ -331,7 +335,7 @@ def test_bad_arguments(problem: type[Exception], message: str, arguments: dict[s
 def test_bad_tables(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     for text, message in (
-        ("a,b\n1,2\n", "source must be a table with a column spike_time, v or I"),
+        ("a,b\n1,2\n", "recording must be a table with a column spike_time, v or I"),
         ("v,I\n", "at least one row"),
         ("v,v\n1,2\n", "different names"),
         ("v,I\n1,2,3\n", "row 2 has 3 values in place of 2"),

@@ -18,16 +18,16 @@ def read_file(path: Path) -> Recorded:
     if not head.startswith(b"#!AER-DAT4"):
         kind = head.split(b"\r")[0].decode("ascii", "replace") if head.startswith(b"#!AER-DAT") else "none"
         raise ValueError(
-            f"source must be a file of AEDAT 4, which begins with '#!AER-DAT4.0', got {str(path)!r}: {kind}"
+            f"recording must be a file of AEDAT 4, which begins with '#!AER-DAT4.0', got {str(path)!r}: {kind}"
         )
     try:
         decoder = aedat.Decoder(path)
         streams = {k: x for k, x in decoder.id_to_stream().items() if x["type"] == "events"}
         packets = [packet["events"] for packet in decoder if packet["stream_id"] in streams]
     except RuntimeError as problem:
-        raise ValueError(f"source must be a file of AEDAT 4, got {str(path)!r}: {problem}") from None
+        raise ValueError(f"recording must be a file of AEDAT 4, got {str(path)!r}: {problem}") from None
     if len(streams) != 1 or not sum(map(len, packets)):
-        raise ValueError(f"source must have one stream of events, got {len(streams)} of them in {str(path)!r}")
+        raise ValueError(f"recording must have one stream of events, got {len(streams)} of them in {str(path)!r}")
     events = np.concatenate(packets)
     (stream,) = streams.values()
     width, height = int(stream["width"]), int(stream["height"])

@@ -26,7 +26,7 @@ def read_file(path: Path, names: Names, dt: float | None, threshold: Any) -> Rec
             with given:
                 given = {name: given[name] for name in given.files}
     except (ValueError, EOFError, OSError) as problem:
-        raise ValueError(f"source must be a file of arrays of numbers, got {str(path)!r}: {problem}") from None
+        raise ValueError(f"recording must be a file of arrays of numbers, got {str(path)!r}: {problem}") from None
     return read_arrays(given, names, dt, threshold, str(path))
 
 
@@ -38,7 +38,7 @@ def read_arrays(given: Any, names: Names, dt: float | None, threshold: Any, sour
         return _from_dict({"v": given}, names, dt, source)
     if isinstance(given, np.ndarray) and given.ndim > 1 and given.dtype.kind != "O":
         raise ValueError(
-            f"source must be {EXPECTED}, got an array of shape {given.shape} without a threshold; spike counts need no"
+            f"recording must be {EXPECTED}, got an array of shape {given.shape} without a threshold; spike counts need no"
             " reading"
         )
     return Recorded(source=source, **spikes_of(_trials(given, names.scale("time"))))
@@ -48,14 +48,14 @@ def _trials(given: Any, scale: float) -> list[list[Floats]]:
     """One train, trains by neuron, or trains by trial and neuron, as trains [ms] by trial and neuron."""
     depth = _depth(given)
     if depth == 0:
-        raise TypeError(f"source must be {EXPECTED}, got {shown(given)}")
+        raise TypeError(f"recording must be {EXPECTED}, got {shown(given)}")
     trials = [[given]] if depth == 1 else [list(given)] if depth == 2 else [list(trial) for trial in given]
     check_same_size(trials, "neurons")
     found: list[list[Floats]] = []
     for r, trial in enumerate(trials):
         found.append([])
         for i, train in enumerate(trial):
-            times = _times(f"source (trial {r}, neuron {i})", train)
+            times = _times(f"recording (trial {r}, neuron {i})", train)
             found[r].append(times if hasattr(train, "rescale") else times * scale)
     return found
 
@@ -76,7 +76,7 @@ def _from_dict(given: Mapping[Any, Any], names: Names, dt: float | None, source:
     own = {quantity: (given[name], scale) for quantity, (name, scale) in found.items()}
     if not {"v", "I", "spike_time"} & set(own):
         raise ValueError(
-            f"source must hold an array v, I or spike_time, or columns= tell which is which, got {shown(list(given))}"
+            f"recording must hold an array v, I or spike_time, or columns= tell which is which, got {shown(list(given))}"
         )
     signals = _signals(own, dt)
     n_trials = max((x.values.shape[0] for x in signals.values()), default=1)

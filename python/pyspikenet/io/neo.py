@@ -27,7 +27,7 @@ def read_file(path: Path, names: Names) -> Recorded:
         reader = neo.io.get_io(str(path))
     except (AssertionError, OSError, ValueError, KeyError) as problem:
         raise ValueError(
-            f"source must be a file in a format that is known here or to Neo, got {str(path)!r}: {problem}"
+            f"recording must be a file in a format that is known here or to Neo, got {str(path)!r}: {problem}"
         ) from None
     return read_objects(reader.read(), names, str(path))
 
@@ -48,7 +48,7 @@ def read_objects(given: Any, names: Names, source: str = "neo") -> Recorded:
         if signal is not None:
             signals[name] = signal
     if not trials[0] and not signals:
-        raise ValueError(f"source must hold spike trains, or signals in volts or amperes, got none in {source!r}")
+        raise ValueError(f"recording must hold spike trains, or signals in volts or amperes, got none in {source!r}")
     spikes = spikes_of(trials)
     if not trials[0]:
         spikes["n"] = max(x.values.shape[2] for x in signals.values())
@@ -104,7 +104,7 @@ def _neo(what: str) -> Any:
 
 
 def _segments(neo: Any, given: Any) -> list[Any]:
-    items = list(given) if isinstance(given, list | tuple) else [given]
+    items = [given] if isinstance(given, neo.Block | neo.Segment | neo.SpikeTrain) else list(given)
     if items and all(isinstance(x, neo.SpikeTrain) for x in items):
         segment = neo.Segment()
         segment.spiketrains.extend(items)
@@ -112,10 +112,10 @@ def _segments(neo: Any, given: Any) -> list[Any]:
     found: list[Any] = []
     for item in items:
         if not isinstance(item, neo.Block | neo.Segment):
-            raise TypeError(f"source must be blocks, segments or spike trains of Neo, got {shown(item)}")
+            raise TypeError(f"recording must be blocks, segments or spike trains of Neo, got {shown(item)}")
         found += item.segments if isinstance(item, neo.Block) else [item]
     if not found:
-        raise ValueError("source must hold at least one segment, got none")
+        raise ValueError("recording must hold at least one segment, got none")
     return found
 
 
@@ -157,7 +157,7 @@ def _signal(segments: list[Any], begins: list[float], name: str, unit: str, want
                 or len(x) != len(found[0])
             ):
                 raise ValueError(
-                    f"source must have all signals in {unit} sampled at the same times, got {first.name!r} and"
+                    f"recording must have all signals in {unit} sampled at the same times, got {first.name!r} and"
                     f" {x.name!r}; columns={{{name!r}: ...}} chooses one by name"
                 )
     values = [np.concatenate([np.asarray(x.rescale(unit).magnitude, float) for x in found], axis=1) for found in chosen]

@@ -35,7 +35,7 @@ def read_file(path: Path, names: Names) -> Recorded:
             windows = [(0.0, end)] if units else []
     if not windows:
         raise ValueError(
-            f"source must hold units with spike times, or sweeps of current clamp, got none in {str(path)!r}"
+            f"recording must hold units with spike times, or sweeps of current clamp, got none in {str(path)!r}"
         )
     return _recorded(str(path), signals, windows, units, labels)
 
@@ -92,7 +92,7 @@ def _matched(responses: list[Any], stimuli: list[Any]) -> list[Any]:
         return stimuli * len(responses)
     if len(stimuli) != len(responses):
         raise ValueError(
-            f"source must have as many stimuli as responses, or one, got {len(stimuli)} and {len(responses)}; columns="
+            f"recording must have as many stimuli as responses, or one, got {len(stimuli)} and {len(responses)}; columns="
             " chooses among them"
         )
     return stimuli
@@ -115,7 +115,9 @@ def _interval(series: Any) -> float:
 def _signal(name: str, series: list[Any], n_trials: int) -> Signal:
     intervals = [_interval(x) for x in series]
     if not all(math.isclose(x, intervals[0], rel_tol=1e-6) for x in intervals):
-        raise ValueError(f"source must have {name} sampled at one rate, got samples every {sorted(set(intervals))} ms")
+        raise ValueError(
+            f"recording must have {name} sampled at one rate, got samples every {sorted(set(intervals))} ms"
+        )
     values = []
     for x in series:
         data = np.asarray(x.data[:], float) * float(x.conversion) + float(getattr(x, "offset", 0.0) or 0.0)

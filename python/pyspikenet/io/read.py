@@ -14,7 +14,7 @@ from .units import Names
 
 
 def read_recording(
-    source: Any,
+    recording: Any,
     *,
     dt: float | None = None,
     t_start: float | None = None,
@@ -27,7 +27,7 @@ def read_recording(
 
     Parameters
     ----------
-    source : str, Path, array_like, dict, or objects of Neo
+    recording : str, Path, array_like, dict, or objects of Neo
         A file: a table (``.csv``, ``.tsv``) of spikes (columns ``spike_time``, ``neuron``, ``trial``) or of samples
         (``time``, ``v``, ``I``, ``trial``); arrays (``.npy``, ``.npz``); Neurodata Without Borders (``.nwb``, extra
         ``nwb``); AEDAT 4 (``.aedat4``, ``.aedat``, extra ``aedat``); all else that Neo reads (extra ``neo``). Or spike
@@ -80,9 +80,9 @@ def read_recording(
     """
     names = Names(units, columns)
     interval = None if dt is None else number("dt", dt, "positive")
-    if isinstance(source, xarray.Dataset):
-        raise TypeError("source must not be a dataset, which needs no reading; load() reads those of save()")
-    recorded = _read(source, names, interval, threshold)
+    if isinstance(recording, xarray.Dataset):
+        raise TypeError("recording must not be a dataset, which needs no reading; load() reads those of save()")
+    recorded = _read(recording, names, interval, threshold)
     return build(recorded, dt=interval, t_start=t_start, t_stop=t_stop, threshold=threshold)
 
 
@@ -93,7 +93,7 @@ def _read(source: Any, names: Names, dt: float | None, threshold: float | None) 
         )
     path = Path(source)
     if not path.exists():
-        raise FileNotFoundError(f"source must be a recording or its path, got {str(source)!r}, where nothing is")
+        raise FileNotFoundError(f"recording must be data or the path of a file, got {str(source)!r}, where nothing is")
     suffix = path.suffix.lower()
     if suffix in table.SUFFIXES:
         return table.read_file(path, names, dt)

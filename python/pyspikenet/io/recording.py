@@ -144,7 +144,7 @@ def _window(recorded: Recorded, dt: float | None, t_start: float | None, t_stop:
         first = sampled[0]
         if abs(other.dt - first.dt) > 1e-6 * first.dt or abs(other.begin - first.begin) > 1e-3 * first.dt:
             raise ValueError(
-                "source must have v and I sampled at the same times, got samples every"
+                "recording must have v and I sampled at the same times, got samples every"
                 f" {first.dt:.6g} ms from {first.begin:.6g} ms and every {other.dt:.6g} ms from {other.begin:.6g} ms;"
                 " columns= chooses among several signals"
             )
@@ -184,14 +184,14 @@ def _spike_steps(
     """Step, neuron and trial of every spike in the window, sorted by trial, step and neuron."""
     times = recorded.times
     if not np.isfinite(times).all():
-        raise ValueError(f"source must have finite spike times, got {times[~np.isfinite(times)][0]}")
+        raise ValueError(f"recording must have finite spike times, got {times[~np.isfinite(times)][0]}")
     # A spike at the end of a step belongs to it; one at the very begin to the first.
     step = np.ceil((times - window.start) / window.dt - 1e-6).astype(np.int64) - 1
     step[times == 0.0] = 0 if window.start == 0 else -1
     inside = (step >= 0) & (step < window.n_steps)
     if whole and not inside.all():
         raise ValueError(
-            f"source must have spike times in 0..{window.stop:.10g} ms, the time of the recording, got"
+            f"recording must have spike times in 0..{window.stop:.10g} ms, the time of the recording, got"
             f" {times[~inside][0]:.10g} ms; t_start and t_stop cut out a part of it"
         )
     step, neuron, trial = step[inside], recorded.neuron[inside], recorded.trial[inside]
@@ -214,7 +214,7 @@ def check_same_size(trials: list[Any], what: str) -> None:
     for k, trial in enumerate(trials):
         if len(trial) != len(trials[0]):
             raise ValueError(
-                f"source must have as many {what} in each trial, got {len(trials[0])} in trial 0 and {len(trial)} in"
+                f"recording must have as many {what} in each trial, got {len(trials[0])} in trial 0 and {len(trial)} in"
                 f" trial {k}"
             )
 
@@ -224,12 +224,12 @@ def same_length(name: str, values: list[Floats], dt: float) -> Floats:
     lengths = [len(x) for x in values]
     if max(lengths) - min(lengths) > 1:
         raise ValueError(
-            f"source must have trials of equal length, got {name} of {min(lengths) * dt:.10g} to"
+            f"recording must have trials of equal length, got {name} of {min(lengths) * dt:.10g} to"
             f" {max(lengths) * dt:.10g} ms"
         )
     if len({x.shape[1] for x in values}) > 1:
         raise ValueError(
-            f"source must have as many channels of {name} in each trial, got {[x.shape[1] for x in values]}"
+            f"recording must have as many channels of {name} in each trial, got {[x.shape[1] for x in values]}"
         )
     return np.stack([x[: min(lengths)] for x in values])
 

@@ -24,7 +24,7 @@ def read_file(path: Path, names: Names, dt: float | None) -> Recorded:
         found["spike_time"] = found.pop("time")
     if not sampled and "spike_time" not in found:
         raise ValueError(
-            f"source must be a table with a column spike_time, v or I, or columns= tell which is which, got"
+            f"recording must be a table with a column spike_time, v or I, or columns= tell which is which, got"
             f" {str(path)!r} with the columns {shown(list(columns))}"
         )
     values: dict[str, Any] = {}
@@ -37,7 +37,9 @@ def read_file(path: Path, names: Names, dt: float | None) -> Recorded:
     if not sampled:
         return read_arrays(values, own, dt, None, str(path))
     if "spike_time" in values:
-        raise ValueError(f"source must have spikes or samples in its rows, got {str(path)!r} with {sampled} and spikes")
+        raise ValueError(
+            f"recording must have spikes or samples in its rows, got {str(path)!r} with {sampled} and spikes"
+        )
     return _samples(path, values, sampled, own, dt)
 
 
@@ -51,7 +53,7 @@ def _samples(path: Path, values: dict[str, Any], sampled: list[str], own: Names,
     counts = np.bincount(cell, minlength=present.size * cells.size)
     if np.ptp(counts):
         raise ValueError(
-            f"source must have as many samples in each trial{' of each neuron' if cells.size > 1 else ''}, got"
+            f"recording must have as many samples in each trial{' of each neuron' if cells.size > 1 else ''}, got"
             f" {counts.min()} to {counts.max()} in {str(path)!r}"
         )
     order = np.argsort(cell, kind="stable")
@@ -72,16 +74,16 @@ def _columns(path: Path) -> dict[str, list[str]]:
             names = [name.strip().lstrip("#").strip() for name in next(csv.reader([header], delimiter=separator), [])]
             rows = [row for row in csv.reader(file, delimiter=separator, skipinitialspace=True) if row]
         except (csv.Error, UnicodeDecodeError) as problem:
-            raise ValueError(f"source must be a table of text, got {str(path)!r}: {problem}") from None
+            raise ValueError(f"recording must be a table of text, got {str(path)!r}: {problem}") from None
     if not rows or len(set(names)) != len(names):
         raise ValueError(
-            f"source must be a table with a header of different names and at least one row, got {str(path)!r} with"
+            f"recording must be a table with a header of different names and at least one row, got {str(path)!r} with"
             f" {len(rows)} rows and the columns {shown(names)}"
         )
     for k, row in enumerate(rows, 2):
         if len(row) != len(names):
             raise ValueError(
-                f"source must be a table, got {str(path)!r}, whose row {k} has {len(row)} values in place of"
+                f"recording must be a table, got {str(path)!r}, whose row {k} has {len(row)} values in place of"
                 f" {len(names)}"
             )
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
