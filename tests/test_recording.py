@@ -96,6 +96,10 @@ def test_traces_in_arrays() -> None:
     own = psn.read_recording({"v": v, "spike_time": [1.2, 3.3], "trial": [0, 1]}, dt=0.5)
     assert own.spike_time.values.tolist() == [1.5, 3.5]
     assert own.spike_trial.values.tolist() == [0, 1]
+    later = psn.read_recording(
+        {"v": v, "time": 100 + np.arange(10) * 0.5, "spike_time": [101.2, 103.3], "trial": [0, 1]}
+    )
+    assert later.spike_time.equals(own.spike_time)
 
 
 def test_numpy_files(tmp_path: Path) -> None:

@@ -197,10 +197,13 @@ class _Search:
     def run(self, currents: Floats) -> "xarray.Dataset":
         """A run with one neuron for each current."""
         step = self.step.stimulus(currents)
-        return simulate(
+        dataset = simulate(
             self.model, _unconnected(currents.size), duration=self.step.stop, dt=self.dt, seed=self.seed,
             stimulus=step if self.stimulus is None else step + self.stimulus, progress=False,
         )  # fmt: skip
+        if dataset.attrs["interrupted"]:
+            raise KeyboardInterrupt
+        return dataset
 
     def count(self, dataset: "xarray.Dataset") -> NDArray[np.int64]:
         """Number of spikes of each neuron during the step."""

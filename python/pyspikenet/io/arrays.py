@@ -86,6 +86,9 @@ def _from_dict(given: Mapping[Any, Any], names: Names, dt: float | None, source:
         durations = np.full(n_trials, longest)
     if "spike_time" in own:
         spikes = _spikes(own)
+        if signals and "time" in own and "dt" not in own:  # spikes and samples may count from another time than zero
+            first = next(iter(signals.values())).begin
+            spikes["times"] = spikes["times"] - (float(np.asarray(own["time"][0])[0]) * own["time"][1] - first)
         if signals and spikes["n_trials"] < n_trials and spikes["n_trials"] > 1:
             raise ValueError(
                 f"spike_time must have as many trials as v and I, {n_trials}, got {spikes['n_trials']} of them"

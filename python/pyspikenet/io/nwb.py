@@ -28,8 +28,9 @@ def read_file(path: Path, names: Names) -> Recorded:
         for name, series in (("v", responses), ("I", stimuli)):
             if series:
                 signals[name], windows = _signal(name, series, len(responses or stimuli)), windows or _windows(series)
-        units = [] if session.units is None else [np.asarray(x, float) * 1e3 for x in session.units["spike_times"][:]]
-        labels = None if session.units is None else session.units.id[:].tolist()
+        with_spikes = session.units is not None and "spike_times" in session.units.colnames
+        units = [np.asarray(x, float) * 1e3 for x in session.units["spike_times"][:]] if with_spikes else []
+        labels = session.units.id[:].tolist() if with_spikes else None
         if windows is None:
             end = _observed(session.units)
             windows = [(0.0, end)] if units else []
