@@ -100,6 +100,15 @@ def test_currents_that_the_model_does_not_bear_are_left_out() -> None:
         psn.find_current(model, 10**5, protocol, currents=[0.0, 2000.0, 1e8])
 
 
+def test_an_interrupted_run_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pyspikenet import current_search
+
+    real = current_search.simulate
+    monkeypatch.setattr(current_search, "simulate", lambda *x, **y: real(*x, **y).assign_attrs(interrupted=1))
+    with pytest.raises(KeyboardInterrupt):
+        psn.find_current(LIF, 3)
+
+
 @pytest.mark.parametrize(
     ("problem", "message", "arguments"),
     [

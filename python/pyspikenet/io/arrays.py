@@ -38,7 +38,7 @@ def read_arrays(given: Any, names: Names, dt: float | None, threshold: Any, sour
         return _from_dict({"v": given}, names, dt, source)
     if isinstance(given, np.ndarray) and given.ndim > 1 and given.dtype.kind != "O":
         raise ValueError(
-            f"recording must be {EXPECTED}, got an array of shape {given.shape} without a threshold; spike counts need no"
+            f"recording must be {EXPECTED}, got an array of shape {given.shape} and no threshold; spike counts need no"
             " reading"
         )
     return Recorded(source=source, **spikes_of(_trials(given, names.scale("time"))))
@@ -76,7 +76,7 @@ def _from_dict(given: Mapping[Any, Any], names: Names, dt: float | None, source:
     own = {quantity: (given[name], scale) for quantity, (name, scale) in found.items()}
     if not {"v", "I", "spike_time"} & set(own):
         raise ValueError(
-            f"recording must hold an array v, I or spike_time, or columns= tell which is which, got {shown(list(given))}"
+            f"recording must hold an array v, I or spike_time, or columns= say which is which, got {shown(list(given))}"
         )
     signals = _signals(own, dt)
     n_trials = max((x.values.shape[0] for x in signals.values()), default=1)

@@ -93,7 +93,7 @@ def _matched(responses: list[Any], stimuli: list[Any]) -> list[Any]:
         return stimuli * len(responses)
     if len(stimuli) != len(responses):
         raise ValueError(
-            f"recording must have as many stimuli as responses, or one, got {len(stimuli)} and {len(responses)}; columns="
+            f"recording must have one stimulus or one for each response, got {len(stimuli)} and {len(responses)}; columns="
             " chooses among them"
         )
     return stimuli
