@@ -93,8 +93,8 @@ def _matched(responses: list[Any], stimuli: list[Any]) -> list[Any]:
         return stimuli * len(responses)
     if len(stimuli) != len(responses):
         raise ValueError(
-            f"recording must have one stimulus or one for each response, got {len(stimuli)} and {len(responses)}; columns="
-            " chooses among them"
+            f"recording must have one stimulus or one for each response, got {len(stimuli)} for {len(responses)};"
+            " columns= chooses among them"
         )
     return stimuli
 
