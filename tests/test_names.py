@@ -8,7 +8,7 @@ import pytest
 
 import pyspikenet as psn
 
-MODULES = {"analysis", "encode", "plot"}
+MODULES = {"analysis", "encode", "io", "plot"}
 
 
 @pytest.mark.parametrize("before", ["", "import pyspikenet.fitting.fit, pyspikenet.simulate, pyspikenet.tune\n"])

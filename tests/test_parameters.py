@@ -81,6 +81,7 @@ EXAMPLES: list[Parameters] = [
     psn.L1(),
     psn.L2(),
     psn.GroupLasso(),
+    psn.CurrentStep(),
 ]
 CLASSES = [type(example) for example in EXAMPLES]
 UNITS = {
@@ -241,7 +242,9 @@ def test_arguments_of_one_name_mean_one_thing() -> None:
     meant |= {("labels", "Network.with_labels"), ("spikes", "pyspikenet.encode.spike_latency")}
     # Of membrane models only.
     meant |= {("model", f"pyspikenet.excitability.{x}") for x in ("fi_curve", "vector_field", "plane_variables")}
-    meant |= {("model", "pyspikenet.plot_membrane.phase_plane")}
+    meant |= {("model", "pyspikenet.plot_membrane.phase_plane"), ("model", "find_current")}
+    # Of the first round, and not needed; of several quantities, not of the weights of a picture.
+    meant |= {("currents", "find_current"), ("units", "read_recording")}
     # Of spikes, in place of a model that fires them; amplitudes; modules in place of trains.
     meant |= {("model", "coincidence_factor"), ("data", "coincidence_factor"), ("a", "Network.mexican_hat")}
     meant |= {(x, f"pyspikenet.modules.{name}") for x in "ab" for name in ("geodesic_similarity", "match_modules")}

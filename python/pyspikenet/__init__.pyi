@@ -1,8 +1,9 @@
 """The public names, and where each comes from: what :mod:`lazy_loader` and type checkers read."""
 
-from . import analysis, encode, plot
+from . import analysis, encode, io, plot
 from ._version import __version__ as __version__
 from .cells import lift, step
+from .current_search import CurrentStep, find_current
 from .dataset import load, save
 from .distances import (
     coincidence_factor,
@@ -51,6 +52,7 @@ from .fitting.surrogates import (
     TanhSurrogate,
     TriangleSurrogate,
 )
+from .io.read import read_recording
 from .kernels import ArrayKernel, ExponentialKernel, RaisedCosineKernel
 from .models import (
     GIF,
@@ -125,6 +127,7 @@ __all__ = [
     "CoincidenceLoss",
     "ConstantStimulus",
     "CrossEntropy",
+    "CurrentStep",
     "DeltaSynapse",
     "DifferentialEvolution",
     "DoubleExponentialSynapse",
@@ -190,17 +193,20 @@ __all__ = [
     "configure",
     "drive",
     "encode",
+    "find_current",
     "firing_rate_distance",
     "fit",
     "fit_glm",
     "gradient",
     "info",
+    "io",
     "isi_distance",
     "lift",
     "load",
     "log_likelihood",
     "minimize",
     "plot",
+    "read_recording",
     "save",
     "simulate",
     "spike_distance",

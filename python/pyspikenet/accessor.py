@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from . import analysis
 
 if TYPE_CHECKING:
+    import neo
     from matplotlib.axes import Axes
 
 
@@ -150,6 +151,12 @@ class SpikeAccessor:
     def split(self) -> list[xarray.Dataset]:
         """The datasets of the networks that :meth:`Network.combine` joined."""
         return analysis.split(self._ds)
+
+    def to_neo(self) -> "neo.Block":
+        """As a Block of Neo: a segment for each trial, in it a spike train for each neuron and the signals."""
+        from .io import to_neo
+
+        return to_neo(self._ds)
 
     def plot_raster(self, **kwargs: Any) -> "Axes":
         """See :func:`pyspikenet.plot.raster`.
