@@ -81,6 +81,12 @@ EXAMPLES: list[Parameters] = [
     psn.L1(),
     psn.L2(),
     psn.GroupLasso(),
+    psn.CMAES(),
+    psn.DifferentialEvolution(),
+    psn.GeneticAlgorithm(),
+    psn.ParticleSwarm(),
+    psn.EvolutionaryCenters(),
+    psn.NSGA2(),
 ]
 CLASSES = [type(example) for example in EXAMPLES]
 UNITS = {
