@@ -253,7 +253,7 @@ def test_arguments_of_one_name_mean_one_thing() -> None:
     meant |= {(x, f"pyspikenet.modules.{name}") for x in "ab" for name in ("geodesic_similarity", "match_modules")}
     # Of a generalised linear model the stimulus is a design, and data are whatever holds spikes; one number in all.
     meant |= {("stimulus", "fit_glm"), ("data", "fit_glm"), ("neurons", "fit_glm"), ("stimulus", "GLM.predict")}
-    meant |= {("learning_rate", "tune"), ("initial_state", "log_likelihood")}
+    meant |= {("learning_rate", "tune"), ("initial_state", "log_likelihood"), ("start", "minimize")}
     seen: dict[str, dict[str, str]] = {}
     for name, function in FUNCTIONS.items():
         for p in inspect.signature(function).parameters.values():
@@ -303,7 +303,7 @@ def test_equality_hash_and_replace(example: Any) -> None:
         value = getattr(example, name)
         if value is None:
             continue
-        changed = example.replace(**{name: value * 0.5 + 0.3})
+        changed = example.replace(**{name: value * 0.5 + 0.31})
         assert changed != example
         assert hash(changed) != hash(example)
         assert getattr(example, name) == value

@@ -226,7 +226,7 @@ def hypervolume(front: np.ndarray) -> float:
 # Of the whole front: 1.1 - y (1 - sqrt(x)), or 1 - x^2, integrated over x up to 1, and what is beyond.
 IDEAL = {1: 1.1**2 - 1 / 3, 2: 1.1**2 - 2 / 3}
 # What the fronts of pymoo lack of it: quartiles over the seeds.
-LACKING = {1: (1.0, 1.0, 1.0), 2: (1.0, 1.0, 1.0)}
+LACKING = {1: (9.33e-3, 9.44e-3, 9.91e-3), 2: (9.20e-3, 9.42e-3, 9.69e-3)}
 
 
 def test_hypervolume_by_hand() -> None:

@@ -28,7 +28,7 @@ end
     drawn = [S.ranked((k - 0.5) / 100_000, 10, 2.0) for k in 1:100_000]
     @test [count(==(r), drawn) for r in (1, 10)] ≈ [19_000, 1_000] atol = 2
     @test all(0 <= S.polynomial_mutation(x, u, 20.0) <= 1 for x in 0:0.25:1, u in 0.001:0.111:1)
-    @test S.polynomial_mutation(0.3, 0.5, 20.0) == 0.3
+    @test S.polynomial_mutation(0.3, 0.5, 20.0) ≈ 0.3
 end
 
 @testset "fronts and crowding" begin

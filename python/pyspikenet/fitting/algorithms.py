@@ -199,7 +199,7 @@ class ParticleSwarm(Algorithm):
     """
 
     population: int = _population(64)
-    inertia: float = quantity(default=0.6, description="w", range="nonnegative")
+    inertia: float = quantity(default=0.6, description="w, what remains of the velocity", range="nonnegative")
     cognitive: float = quantity(default=1.7, description="c_1, towards a particle's own best", range="nonnegative")
     social: float = quantity(default=1.7, description="c_2, towards the best of others", range="nonnegative")
     largest_velocity: float = quantity(
@@ -227,7 +227,7 @@ class EvolutionaryCenters(Algorithm):
 
     population: int = _population(64)
     group: int = option(default=7, kind="int", description="members of a group")
-    largest_step: float = quantity(default=2.0, description="eta", range="positive")
+    largest_step: float = quantity(default=2.0, description="eta, times u", range="positive")
     copying: float = quantity(
         default=0.02,
         description="probability of a coordinate to be that of the best of the group",
