@@ -82,6 +82,17 @@ EXAMPLES: list[Parameters] = [
     psn.L2(),
     psn.GroupLasso(),
     psn.CurrentStep(),
+    psn.CMAES(),
+    psn.DifferentialEvolution(),
+    psn.GeneticAlgorithm(),
+    psn.ParticleSwarm(),
+    psn.EvolutionaryCenters(),
+    psn.NSGA2(),
+    psn.SpikeDistance(),
+    psn.ISIDistance(),
+    psn.VictorPurpura(cost=0.1),
+    psn.CoincidenceLoss(),
+    psn.FeatureLoss(feature="rate", value=10.0),
 ]
 CLASSES = [type(example) for example in EXAMPLES]
 UNITS = {
@@ -250,7 +261,7 @@ def test_arguments_of_one_name_mean_one_thing() -> None:
     meant |= {(x, f"pyspikenet.modules.{name}") for x in "ab" for name in ("geodesic_similarity", "match_modules")}
     # Of a generalised linear model the stimulus is a design, and data are whatever holds spikes; one number in all.
     meant |= {("stimulus", "fit_glm"), ("data", "fit_glm"), ("neurons", "fit_glm"), ("stimulus", "GLM.predict")}
-    meant |= {("learning_rate", "tune"), ("initial_state", "log_likelihood")}
+    meant |= {("learning_rate", "tune"), ("initial_state", "log_likelihood"), ("start", "minimize")}
     seen: dict[str, dict[str, str]] = {}
     for name, function in FUNCTIONS.items():
         for p in inspect.signature(function).parameters.values():
@@ -300,7 +311,7 @@ def test_equality_hash_and_replace(example: Any) -> None:
         value = getattr(example, name)
         if value is None:
             continue
-        changed = example.replace(**{name: value * 0.5 + 0.3})
+        changed = example.replace(**{name: value * 0.5 + 0.31})
         assert changed != example
         assert hash(changed) != hash(example)
         assert getattr(example, name) == value

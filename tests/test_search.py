@@ -130,6 +130,33 @@ def test_a_search_goes_on_from_its_state_to_the_bit(algorithm: Algorithm) -> Non
         assert (search.stopped, search.diagnostics) == (stopped, diagnostics)
 
 
+def test_a_search_goes_on_after_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the interrupt comes between the losses and the answer."""
+
+    class Interrupted:
+        """A future whose first result is a Ctrl-C."""
+
+        def __init__(self, future: Any) -> None:
+            self.future, self.asked = future, 0
+
+        def result(self) -> Any:
+            self.asked += 1
+            if self.asked == 1:
+                raise KeyboardInterrupt
+            return self.future.result()
+
+    with psn.Search(psn.CMAES(population=12), MIXED, seed=5) as search:
+        expected = generations(search, 3)
+    with psn.Search(psn.CMAES(population=12), MIXED, seed=5) as search:
+        x, submit = search.ask(), search._submit
+        monkeypatch.setattr(search, "_submit", lambda *a: Interrupted(submit(*a)))
+        with pytest.raises(KeyboardInterrupt):
+            search.tell(x, distance(x))
+        monkeypatch.undo()
+        found = [x, *generations(search, 2)]
+    assert [x.tobytes() for x in found] == [x.tobytes() for x in expected]
+
+
 def test_a_state_keeps_restarts() -> None:
     algorithm = psn.CMAES(population=8, restart="bipop", loss_tolerance=1e-2)
     with psn.Search(algorithm, {"a": (-1, 1), "b": (0, 1)}, seed=1) as search:

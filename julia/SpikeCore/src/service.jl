@@ -21,6 +21,8 @@ const NEXT_SESSION = Ref(1)
   returns the loss and, with `gradient` = true, `gradient.K`; `improve`: one step of an optimiser (see optimise.jl); `take`,
   `values`: set and get values, bounds and the state of the optimiser.
 - `likelihood.open`, `.begin`, `.advance`, `.result`, `.evaluate`, `.errors`, `.rates`, `.design`: see likelihood_service.jl.
+- `open_search`: makes a search by a population (see search/search.jl) and returns the number of its session and its first
+  candidates; `ask`: the candidates; `tell`: `losses`, returns the next candidates; `search_state`, `search_best`.
 - `close`: forgets the session; with `collect` = true its memory is given back at once.
 Every inconsistency is a `SpikeCoreError`; it ends that call and, in `advance`, that session, never another one.
 """

@@ -6,7 +6,7 @@ const S = SpikeCore
 
 const FILES = ["philox", "elementary", "emission", "expression", "formula", "equations", "connectivity", "kernels",
                "stimulus", "simulate", "dual", "integrate", "membrane", "service", "discrete", "distances", "likelihood",
-               "adjoint", "optimise", "hygiene"]
+               "adjoint", "optimise", "search", "hygiene"]
 
 @testset "SpikeCore" begin
     for name in FILES

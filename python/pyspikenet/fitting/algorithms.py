@@ -61,11 +61,12 @@ class Algorithm(Parameters):
 class GeneticAlgorithm(Algorithm):
     r"""Genetic algorithm: rank selection, intermediate crossover, mutation, elitism.
 
-    Two parents a and b are drawn by rank. Each coordinate of their child is :math:`a_j + r_j (b_j - a_j)` with
+    Two parents a and b are drawn by rank. A coordinate of their child is :math:`a_j + r_j (b_j - a_j)` with
     :math:`r_j` uniform in :math:`[-e, 1 + e]`, e the `extension` (Mühlenbein and Schlierkamp-Voosen 1993, doi
-    10.1162/evco.1993.1.1.25). Mutation draws a coordinate anew (`mutation_index` = 0), or changes it by a part
-    :math:`\delta` of its range with density proportional to :math:`(1 - |\delta|)^\eta` (polynomial mutation, Deb
-    and Agrawal 1999). Of choices without an order, a child has that of one parent, and mutation draws another.
+    10.1162/evco.1993.1.1.25), or that of one of them. Mutation draws a coordinate anew (`mutation_index` = 0), or
+    changes it by a part :math:`\delta` of its range with density proportional to :math:`(1 - |\delta|)^\eta`
+    (polynomial mutation, Deb and Agrawal 1999). Of choices without an order, a child has that of one parent, and
+    mutation draws any.
     """
 
     population: int = _population(64)
@@ -80,8 +81,11 @@ class GeneticAlgorithm(Algorithm):
     crossover: float = quantity(
         default=0.9, description="probability of a child to have two parents", range="probability"
     )
+    mixing: float = quantity(
+        default=0.5, description="probability of a coordinate of such a child to be made of both", range="probability"
+    )
     extension: float = quantity(
-        default=0.25, description="how far beyond its parents a child may be", range="nonnegative"
+        default=0.5, description="how far beyond its parents a child may be", range="nonnegative"
     )
     mutation: float | None = _mutation()
     mutation_index: float = quantity(
@@ -121,14 +125,14 @@ class DifferentialEvolution(Algorithm):
     )
     factor: float = quantity(default=0.5, description="F, or where learning it begins", range="positive")
     crossover: float = quantity(
-        default=0.5,
+        default=0.8,
         description="probability of a coordinate to be the trial's, or where learning it begins",
         range="probability",
     )
     best_part: float = quantity(
         default=0.1, description="part of the population that is aimed at by current-to-pbest", range="probability"
     )
-    memory: int = option(default=20, kind="int", description="entries of the memory of factors and crossovers")
+    memory: int = option(default=5, kind="int", description="entries of the memory of factors and crossovers")
     tolerance: float = _tolerance()
 
     def _validate(self) -> None:
@@ -190,14 +194,14 @@ class ParticleSwarm(Algorithm):
 
     :math:`v \leftarrow w v + c_1 u_1 (p - x) + c_2 u_2 (g - x)` and :math:`x \leftarrow x + v` for each coordinate;
     p is the best place of the particle, g that of all or of its neighbours on a ring, u uniform in [0, 1]. The
-    constants are those of Clerc and Kennedy (2002, doi 10.1109/4235.985692). A particle that hits a bound is thrown
+    constants are those of Trelea (2003, doi 10.1016/S0020-0190(02)00447-7). A particle that hits a bound is thrown
     back at half its velocity. Of choices without an order, one of x, p and g is taken, now and then any.
     """
 
     population: int = _population(64)
-    inertia: float = quantity(default=0.7298, description="w", range="nonnegative")
-    cognitive: float = quantity(default=1.49618, description="c_1, towards a particle's own best", range="nonnegative")
-    social: float = quantity(default=1.49618, description="c_2, towards the best of others", range="nonnegative")
+    inertia: float = quantity(default=0.6, description="w, what remains of the velocity", range="nonnegative")
+    cognitive: float = quantity(default=1.7, description="c_1, towards a particle's own best", range="nonnegative")
+    social: float = quantity(default=1.7, description="c_2, towards the best of others", range="nonnegative")
     largest_velocity: float = quantity(
         default=0.5, description="part of the range that a particle may move at once", range="positive"
     )
@@ -223,7 +227,7 @@ class EvolutionaryCenters(Algorithm):
 
     population: int = _population(64)
     group: int = option(default=7, kind="int", description="members of a group")
-    largest_step: float = quantity(default=2.0, description="eta", range="positive")
+    largest_step: float = quantity(default=2.0, description="eta, times u", range="positive")
     copying: float = quantity(
         default=0.02,
         description="probability of a coordinate to be that of the best of the group",

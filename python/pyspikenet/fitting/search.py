@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -72,6 +73,7 @@ class Search:
         self._engine = get_engine()
         answer, found = self._engine.submit("open_search", params, arrays).result()
         self._id: int | None = answer["session"]
+        self._told: Future[Any] | None = None  # the latest losses, where a Ctrl-C came before the answer
         self.stopped: str = params.get("stopped", "")
         self.diagnostics: dict[str, Any] = {}
         self._take(answer, found)
@@ -97,12 +99,25 @@ class Search:
         self.generation: int = answer["generation"]
         self._candidates = found["candidates"]
 
-    def _call(self, method: str, arrays: dict[str, NDArray[Any]] | None = None) -> Any:
+    def _submit(self, method: str, arrays: dict[str, NDArray[Any]] | None = None) -> "Future[Any]":
         if self._id is None:
             raise EngineError("this search has been closed")
         if self._pid != os.getpid():
             raise EngineError("this search was begun before the process was forked; only the parent can go on with it")
-        return self._engine.submit(method, {"session": self._id}, arrays).result()
+        return self._engine.submit(method, {"session": self._id}, arrays)
+
+    def _settle(self) -> None:
+        if self._told is None:
+            return
+        try:
+            answer, found = self._told.result()
+        except EngineError:
+            self._told = None
+            raise
+        self._told = None
+        self.stopped = answer["stopped"]
+        self.diagnostics = answer["diagnostics"]
+        self._take(answer, found)
 
     def ask(self) -> Floats:
         """The candidates of the next generation, shape (population, d), in the user's units.
@@ -110,6 +125,7 @@ class Search:
         Whole numbers are such, and a choice is its number from 0; :meth:`Space.decode` gives values by name. The same
         ones come until they have been judged.
         """
+        self._settle()
         return self._candidates.copy()
 
     def tell(self, candidates: ArrayLike, losses: ArrayLike) -> None:
@@ -123,6 +139,7 @@ class Search:
             One for each candidate, or shape (population, objectives). A candidate with a loss that is not finite has
             failed: it is worse than all others.
         """
+        self._settle()
         if not np.array_equal(as_array("candidates", candidates), self._candidates):
             raise ValueError("candidates must be those that ask() returned last")
         judged = as_array("losses", losses)
@@ -131,22 +148,22 @@ class Search:
         expected = (len(self._candidates), self.objectives)
         if judged.dtype.kind not in "iuf" or judged.shape != expected:
             raise ValueError(f"losses must be numbers of shape {expected}, got {shown(losses)}")
-        answer, found = self._call("tell", {"losses": judged.astype(np.float64)})
-        self.stopped = answer["stopped"]
-        self.diagnostics = answer["diagnostics"]
-        self._take(answer, found)
+        self._told = self._submit("tell", {"losses": judged.astype(np.float64)})
+        self._settle()
 
     def best(self) -> tuple[Floats, Floats]:
         """The best candidate so far and its loss, shapes (1, d) and (1, 1); none before the first :meth:`tell`.
 
         Of several objectives: all candidates of the population that no other one dominates, and their losses.
         """
-        _, found = self._call("search_best")
+        self._settle()
+        _, found = self._submit("search_best").result()
         return found["candidates"], found["losses"]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All that it takes to go on from here, as arrays that ``numpy.savez`` can write."""
-        answer, found = self._call("search_state")
+        self._settle()
+        answer, found = self._submit("search_state").result()
         return {**found, "stopped": np.array(answer["stopped"]), "search": np.array(self._mark)}
 
     def close(self) -> None:

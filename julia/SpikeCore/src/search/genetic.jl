@@ -6,6 +6,7 @@ mutable struct GeneticAlgorithm <: SearchAlgorithm
     elite::Int
     pressure::Float64
     crossover::Float64      # probability of a child to have two parents
+    mixing::Float64         # probability of a coordinate of such a child to be made of both
     extension::Float64
     mutation::Float64       # probability of a gene
     index::Float64          # of polynomial mutation; 0: uniform mutation
@@ -19,7 +20,7 @@ state_names(::GeneticAlgorithm) = (:population, :losses)
 function GeneticAlgorithm(space::Space, settings, objectives::Int)
     n = settings["population"]
     return GeneticAlgorithm(n, round(Int, settings["elite"] * n), settings["selection_pressure"], settings["crossover"],
-                            settings["extension"], settings["mutation"], settings["mutation_index"],
+                            settings["mixing"], settings["extension"], settings["mutation"], settings["mutation_index"],
                             zeros(length(space), 0), Float64[])
 end
 
@@ -44,20 +45,20 @@ function propose!(algorithm::GeneticAlgorithm, search::Search)
     n, space = algorithm.n, search.space
     search.generation == 0 && return first_candidates(search, n)
     d = length(space)
-    parents, mixing = uniforms(search, 2, 3, n), uniforms(search, 3, d, n)
+    parents, mixed, places = uniforms(search, 2, 3, n), uniforms(search, 6, d, n), uniforms(search, 3, d, n)
     chance, change = uniforms(search, 4, d, n), uniforms(search, 5, d, n)
     children = Matrix{Float64}(undef, d, n)
     extension, population = algorithm.extension, algorithm.population      # in the order of their losses
     for i in 1:n
         a = ranked(parents[1, i], n, algorithm.pressure)
         b = ranked(parents[2, i], n, algorithm.pressure)
-        crossed = parents[3, i] < algorithm.crossover
+        crossing = parents[3, i] < algorithm.crossover
         for j in 1:d
-            x = population[j, a]
-            if crossed && space.kind[j] == CATEGORY
-                mixing[j, i] < 0.5 && (x = population[j, b])
-            elseif crossed
-                x += (mixing[j, i] * (1 + 2extension) - extension) * (population[j, b] - x)
+            x, y = population[j, a], population[j, b]
+            if crossing && mixed[j, i] < algorithm.mixing && space.kind[j] != CATEGORY
+                x += (places[j, i] * (1 + 2extension) - extension) * (y - x)
+            elseif crossing && places[j, i] < 0.5
+                x = y
             end
             x = reflect(x)
             if chance[j, i] < algorithm.mutation

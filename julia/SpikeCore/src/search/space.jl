@@ -36,6 +36,7 @@ Base.length(space::Space) = length(space.kind)
 
 "The value in the user's units of coordinate `x` of dimension `j`."
 function decode(space::Space, j::Int, x::Float64)
+    0 < x < 1 || return x <= 0 ? space.low[j] : space.high[j]
     value = space.from[j] + x * (space.to[j] - space.from[j])
     space.log[j] && (value = exp(value))
     space.kind[j] == REAL || (value = floor(value + 0.5))
