@@ -42,7 +42,7 @@ mutable struct Population
 end
 
 # Batches of about this many neurons: enough for long sweeps, few enough to stay near the processor.
-const NEURONS_PER_BATCH = 8192
+const NEURONS_PER_BATCH = 2048
 
 # ---- candidates side by side ------------------------------------------------------------------------------------------------
 
@@ -50,6 +50,9 @@ const NEURONS_PER_BATCH = 8192
 beside(x::AbstractArray, m::Int) = repeat(x, m, ones(Int, ndims(x) - 1)...)
 "Numbers `x[:, c]` of each candidate, for each of `n` neurons."
 spread(x::Matrix, n::Int) = vec(size(x, 1) == n ? x : repeat(x, inner=(n ÷ size(x, 1), 1)))
+
+"The weights, times the factor of each candidate."
+multiples(weight::Vector{W}, factor::Matrix{Float64}) where {W} = vec(W[w * a for w in weight, a in factor])
 
 "The run of `m` candidates side by side that differ by `values`, one matrix [number, candidate] per free piece."
 function side_by_side(params::Dict{String,Any}, arrays::Dict{String,Any}, free::Vector{FreePiece}, values::Vector{Matrix{Float64}}, m::Int)
@@ -69,8 +72,7 @@ function side_by_side(params::Dict{String,Any}, arrays::Dict{String,Any}, free::
             delete!(own, key)
         elseif piece.kind == "weight_scale"
             key = string("projection.", piece.index, ".weight")
-            weight = pop!(own, key)
-            changes[key] = vec(eltype(weight)[weight[e] * x[1, c] for e in 1:length(weight), c in 1:m])
+            changes[key] = multiples(pop!(own, key), x)
         elseif piece.kind == "initial"
             joint["initial"] = "given"
             changes[string("state.", name)] = spread(x, n)

@@ -173,8 +173,8 @@ function deliver!(ring::Matrix{T}, synapses::Connectivity, weight::Vector, rows:
     target, delay = synapses.target, synapses.delay
     target_at, weight_at, size_of_weight = address_of(target), address_of(weight), sizeof(eltype(weight))
     depth, n = size(ring, 2), size(ring, 1)
-    now = mod(step, depth)
-    cell = row(ring, step + synapses.shared_delay) + 1
+    now = depth == 1 ? 0 : mod(step, depth)
+    cell = depth == 1 ? 1 : row(ring, step + synapses.shared_delay) + 1
     @inbounds for s in 1-ROWS_AHEAD:m
         if s + ROWS_AHEAD <= m
             low, high, _ = rows[s+ROWS_AHEAD]

@@ -70,8 +70,10 @@ struct TargetRateScore <: Score
 end
 
 function candidate_score(s::TargetRateScore, trials::Vector{SortedSpikes}, at::Int, n::Int)
-    unit = 1 / (counted_seconds(s.compared) * length(trials))
-    rate = Float64[unit * sum(x -> counted(s.compared, x, at + i), trials) for i in 1:n]
+    unit, rate = 1 / (counted_seconds(s.compared) * length(trials)), zeros(n)
+    for x in trials, i in 1:n
+        rate[i] += unit * counted(s.compared, x, at + i)
+    end
     return length(s.goal) == 1 ? (sum(rate) / n - s.goal[1])^2 : sum(abs2, rate .- s.goal) / n
 end
 

@@ -64,8 +64,10 @@ function part_loop!(run::Run, trial::Trial, p::Int, n_steps::Int, barrier::Barri
         buffer = (step & 1) + 1
         spiking, m = part.spiking[buffer], part.n_spiking[8buffer]
         barrier.parties == 1 || post!(barrier, p, spiking, part.counts[buffer], m, step)
-        ask_ahead(run.setup, p, spiking, 1, m, 0)
-        deliver_all!(run.setup, trial, p, step, barrier) || return nothing
+        if m > 0 || barrier.parties > 1 || run.setup.blueprint.graded > 0
+            ask_ahead(run.setup, p, spiking, 1, m, 0)
+            deliver_all!(run.setup, trial, p, step, barrier) || return nothing
+        end
         if is_plastic(run)
             change_weights!(run.setup, trial, p, step)
             observe_weights!(run.setup, trial, p, step)

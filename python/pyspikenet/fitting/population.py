@@ -14,10 +14,10 @@ from ..models.base import Model
 from ..models.membrane import MembraneModel
 from ..network import Network
 from ..run import Run, prepare
-from .free import Floats, Free, Pieces, free_parameters, with_values
+from .free import SCALE, Floats, Free, Pieces, free_parameters, with_values
 from .losses import Loss, Setting, VoltageLoss, WeightedLosses
 from .problem import Data, data_spikes, fitted_spikes, step_of
-from .space import Categorical, Space
+from .space import Categorical, Real, Space
 
 FIRST_PIECE = 2e8  # neurons times steps: about 0.2 s
 
@@ -49,6 +49,15 @@ class Task:
             found[name] = np.array(numbers[k : k + size], float).reshape(shape) if shape else numbers[k]
             k += size
         return found
+
+    def start(self) -> dict[str, Any]:
+        """Values in the middle of the space, but weights as they are: what the others are checked with."""
+        low, high = (
+            np.array([getattr(x, end) for x in self.space.dimensions.values()], float) for end in ("low", "high")
+        )
+        real = np.array([isinstance(x, Real) for x in self.space.dimensions.values()])
+        values = self.values(np.where(real, (low + high) / 2, np.floor((low + high) / 2)))
+        return {name: 1.0 if name.split(".")[0] == SCALE else x for name, x in values.items()}
 
     def pieces(self, values: Mapping[str, Any], protocol: int) -> Pieces:
         """Model, network and stimulus of a candidate."""
@@ -125,11 +134,7 @@ class Protocol:
 
     def __init__(self, task: Task, number: int) -> None:
         self.task, self.number = task, number
-        middle = 0.5 * np.array([[x.low + x.high for x in task.space.dimensions.values()]])
-        whole = np.array(
-            [not hasattr(x, "choices") and not isinstance(x.low, int) for x in task.space.dimensions.values()]
-        )
-        start = task.values(np.where(whole, middle[0], np.floor(middle[0])))
+        start = task.start()
         pieces = task.pieces(start, number)
         data, dt, duration, trials = task.data[number], *(task.settings[x] for x in ("dt", "duration", "trials"))
         spikes: Data | None = None
