@@ -31,6 +31,8 @@ W1_PEERS = ("brian2", "nest", "spikeometric", "numba")
 W2_PEERS = ("brian2", "nest", "numba")
 W3_PEERS = ("jax", "norse")
 W3_WORK = ((12, 1.0), (100, 1.0), (1000, 1.0), (1000, 0.1))  # neurons, part of the weights that are there
+W4_PEERS = ("brian2", "numba")
+W4_WORK = (("adex", 64), ("adex", 1000), ("net", 64))
 W5_PEERS = {"elephant": ("",), "numpy": ("--method=direct", "--method=grid")}
 W2_RATE_SEEDS = range(1001, 1011)  # of networks
 
@@ -85,6 +87,7 @@ def jobs(peers, k, quick):
                 yield [python, script, "--n=100", f"--steps={steps}", "--repeat=1", f"--seed={RATE_SEED}"]
     yield from w2_jobs(peers, own, k, quick)
     yield from w3_jobs(peers, own, repeat)
+    yield from w4_jobs(peers, own, repeat)
     yield from w5_jobs(peers, own, repeat)
     yield [own, "pyspikenet_sparse.py", "--dtype=float64", "--repeat=1", seed]
     yield [own, "pyspikenet_sparse.py", "--dtype=float32", "--repeat=1", seed]
@@ -122,6 +125,18 @@ def w3_jobs(peers, own, repeat):
             yield [*script, f"--n={n}", f"--density={density}", f"--repeat={repeat}"]
             if peer == "pyspikenet" and harness.machine()["cores"] >= 2:
                 yield [*script, f"--n={n}", f"--density={density}", "--threads=2", f"--repeat={repeat}"]
+
+
+def w4_jobs(peers, own, repeat):
+    scripts = {"pyspikenet": [own, "pyspikenet_w4.py"]}
+    scripts |= {peer: [python, f"peers/{peer}_w4.py"] for peer, python in peers.items() if peer in W4_PEERS}
+    for task, candidates in W4_WORK:
+        for peer, script in scripts.items():
+            for dtype in ("float64",) if peer == "brian2" else ("float64", "float32"):
+                precision = [] if peer == "brian2" else [f"--dtype={dtype}"]
+                for threads in (1, 2)[: harness.machine()["cores"]]:
+                    options = [f"--task={task}", f"--candidates={candidates}", f"--threads={threads}"]
+                    yield [*script, *options, *precision, f"--repeat={repeat}"]
 
 
 def w5_jobs(peers, own, repeat):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import table_w2
 import table_w3
+import table_w4
 import table_w5
 from grid import NAMES, ORDER, grid
 
@@ -33,6 +34,8 @@ def markdown(result):
         parts.append(table_w2.times(records))
     if any(record["workload"] == "w3" for record in records):
         parts.append(table_w3.times(records))
+    if any(record["workload"] == "w4" for record in records):
+        parts.append(table_w4.rates(records))
     if any(record["workload"] == "w5" for record in records):
         parts.append(table_w5.times(records))
     if any(record["workload"] in ("cost", "limits") for record in records):
