@@ -31,19 +31,9 @@ def rates(records):
             name = f"{NAMES[peer]} {record['version']}, {dtype}"
             ms, judging = f"{1e3 * record['wall_s']:.3g}", record.get("judging_s")
             inside = "" if judging is None else f"{1e3 * judging:.2g}"
+            speed = f"{record['candidates_per_s']:.4g}"
             rows.append(
-                (
-                    task,
-                    candidates,
-                    name,
-                    threads,
-                    f"{record['candidates_per_s']:.4g}",
-                    ms,
-                    inside,
-                    against,
-                    record["spikes"],
-                    f"{spread:.2f}",
-                )  # fmt: skip
+                (task, candidates, name, threads, speed, ms, inside, against, record["spikes"], f"{spread:.2f}")
             )
     head = (
         "W4", "candidates", "program", "threads", "candidates / s", "generation [ms]", "of it judging [ms]",
