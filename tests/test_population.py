@@ -365,6 +365,7 @@ def test_refining_by_gradients():
         ({"learning_rate": 0.1}, "learning_rate is for methods that follow gradients"),
         ({"method": "evolution"}, "method must be one of adam, .*cma_es"),
         ({"loss": 3}, "loss must be a loss"),
+        ({"loss": psn.CrossEntropy(labels=[0], readout=[0])}, "loss must not be a CrossEntropy"),
         ({"refine": "sgd"}, "refine must be None, 'adam' or 'lbfgs', got 'sgd'"),
         ({"executor": 4}, r"executor must have the interface of concurrent\.futures\.Executor, got 4"),
         ({"warm_start": 4}, "warm_start must be what a fit by populations returned, got 4"),

@@ -24,7 +24,7 @@ from .algorithms import (
 from .checkpoint import Checkpoint, fingerprint
 from .evolved import Evolution, PopulationFit
 from .free import Floats, free_parameters
-from .losses import Loss, WeightedLosses, losses_of
+from .losses import CrossEntropy, Loss, WeightedLosses, losses_of
 from .population import Evaluator, Judged, Task, is_builder
 from .refinement import refined, seed_population
 from .search import Search
@@ -111,7 +111,11 @@ def task_of(
 def _objective(loss: Any) -> Any:
     if callable(loss) and not isinstance(loss, Loss):
         return loss
-    return losses_of(loss)
+    losses = losses_of(loss)
+    for _, term in losses.terms:
+        if isinstance(term, CrossEntropy):
+            raise ValueError("loss must not be a CrossEntropy where a population searches: that follows gradients")
+    return losses
 
 
 def _dimensions(free: Any, bounds: Any) -> dict[str, Any]:

@@ -95,6 +95,8 @@ class Evolution:
 
     def result(self) -> "PopulationFit":
         """What was found."""
+        if not self.losses and self.stopped == "interrupted":
+            raise KeyboardInterrupt
         if not self.losses or not math.isfinite(self.lowest):
             last = f"; the last one: {self.failures[-1][2]}" if self.failures else ""
             raise RuntimeError(f"no candidate of {self.generation} generations could be judged{last}")

@@ -120,8 +120,9 @@ class Evaluator:
         return Judged(losses, reasons)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What candidates are compared with."""
-        return {f"{k}.{name}": x for k, y in enumerate(self.protocols) for name, x in y.compared.items()}
+        """What candidates begin from, and what they are compared with."""
+        found = enumerate(self.protocols)
+        return {f"{k}.{name}": x for k, y in found for name, x in (y.run.arrays | y.compared).items()}
 
     def close(self) -> None:
         """Frees what Julia holds."""
