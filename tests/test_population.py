@@ -53,6 +53,11 @@ CASES = {
     "synapses": (LIF, {"tau_syn_exc": (2, 10)}, {}),
     "strength of synapses": (LIF, {"weight_scale.exc": (0, 3), "weight_scale.inh": (0, 3)}, {"network": MIXED}),
     "stimulus": (LIF, {"stimulus.0.strength": (15, 25), "stimulus.1.sigma": (0, 20), "stimulus.2.rate": (0, 500)}, {}),
+    "given spikes": (
+        LIF,
+        {"stimulus.strength": (50, 900)},
+        {"stimulus": psn.SpikeStimulus(times=[5.0, 30.0, 31.0, 60.0], neurons=[0, 3, 4, 0], strength=20.0)},
+    ),
     "initial state": (LIF, {"initial_state.v": (-65, -51)}, {}),
     "AdEx, half precision": (psn.AdEx(C=20.0, g_L=1.5), {"C": (10, 30), "b": (0, 80)}, {"dtype": "float32"}),
     "Izhikevich": (psn.Izhikevich(), {"a": (0.002, 0.3), "d": (0.005, 16)}, {}),
@@ -103,7 +108,17 @@ def test_a_candidate_does_what_it_does_alone(case):
         assert losses[0] == alone.sizes["spike"]
         assert losses[1] == pytest.approx(float(alone.spk.rates().mean()) ** 2)
         spikes += alone.sizes["spike"]
-    assert spikes > 20
+    assert spikes > (5 if case == "given spikes" else 20)
+
+
+def test_each_generation_may_draw_anew():
+    loss = psn.TargetRate(rate=0.0)
+    judge = evaluator(LIF, NETWORK, loss, {"tau_m": (10, 30)}, duration=200.0)
+    rows = np.array([[20.0], [20.0]])
+    first, same, other = (judge.judge(rows, seed).losses[:, 0] for seed in (3, 3, 4))
+    assert first[0] == first[1] == same[0] == judge.judge(rows).losses[0, 0] != other[0] == other[1]
+    alone = psn.simulate(LIF.replace(tau_m=20.0), NETWORK, stimulus=NOISY, duration=200.0, seed=4)
+    assert other[0] == pytest.approx(float(alone.spk.rates().mean()) ** 2)
 
 
 def test_free_weights_and_numbers_per_neuron():

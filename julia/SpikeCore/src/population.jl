@@ -3,7 +3,7 @@
 # What a candidate does, to the bit, does not depend on who stands beside it: it draws the numbers that it would draw alone.
 # Read scores.jl next.
 
-"A piece of a free parameter: `kind` and `names` as in gradient.jl, and `numbers` of each candidate."
+"A piece of a free parameter: `kind` and `names` as in gradient.jl; `index` of a projection or stimulus."
 struct FreePiece
     kind::String
     names::Vector{String}
@@ -55,7 +55,8 @@ spread(x::Matrix, n::Int) = vec(size(x, 1) == n ? x : repeat(x, inner=(n ÷ size
 multiples(weight::Vector{W}, factor::Matrix{Float64}) where {W} = vec(W[w * a for w in weight, a in factor])
 
 "The run of `m` candidates side by side that differ by `values`, one matrix [number, candidate] per free piece."
-function side_by_side(params::Dict{String,Any}, arrays::Dict{String,Any}, free::Vector{FreePiece}, values::Vector{Matrix{Float64}}, m::Int)
+function side_by_side(params::Dict{String,Any}, arrays::Dict{String,Any}, free::Vector{FreePiece},
+                      values::Vector{Matrix{Float64}}, m::Int)
     n = required(params, "n", Int)
     joint = merge(params, Dict{String,Any}("n" => n * m, "period" => n, "threads" => 1, "model" => copy(params["model"]),
                                            "stimuli" => Any[copy(d) for d in get(params, "stimuli", [])]))
@@ -78,10 +79,10 @@ function side_by_side(params::Dict{String,Any}, arrays::Dict{String,Any}, free::
             changes[string("state.", name)] = spread(x, n)
             delete!(own, string("state.", name))
         elseif piece.kind == "stimulus"
-            prefix = string("stimulus.", piece.index, ".")
-            delete!(joint["stimuli"][piece.index], name)
+            prefix, d = string("stimulus.", piece.index, "."), joint["stimuli"][piece.index]
+            delete!(d, name)
             reached = haskey(own, string(prefix, "neurons")) ? length(own[string(prefix, "neurons")]) : n
-            changes[string(prefix, name)] = spread(x, reached)
+            changes[string(prefix, name)] = d["kind"] == "spikes" ? vec(permutedims(x)) : spread(x, reached)
             delete!(own, string(prefix, name))
         else
             fail("unknown kind of parameter ", piece.kind)
@@ -124,12 +125,14 @@ origin(population::Population) = population.params[1]["first_step"]::Int + popul
 
 function Population(params::Dict{String,Any}, arrays::Dict{String,Any})
     several = get(params, "candidates", Any[])::Vector
-    each_params = Dict{String,Any}[d for d in (isempty(several) ? [params] : several)]
-    each_arrays = isempty(several) ? [Dict{String,Any}(name => x for (name, x) in arrays if !startswith(name, "loss."))] :
+    alone = isempty(several)
+    each_params = Dict{String,Any}[d for d in (alone ? [params] : several)]
+    each_arrays = alone ? [Dict{String,Any}(name => x for (name, x) in arrays if !startswith(name, "loss."))] :
                   [owned_by("candidate.$c.", arrays) for c in 1:length(several)]
     first = each_params[1]
     n, dt = required(params, "neurons", Int), Float64(required(first, "dt", Real))
-    free = FreePiece[FreePiece(required(d, "kind", String), convert(Vector{String}, d["names"]), get(d, "index", 0)) for d in get(params, "free", [])]
+    free = FreePiece[FreePiece(required(d, "kind", String), convert(Vector{String}, d["names"]), get(d, "index", 0))
+                     for d in get(params, "free", [])]
     steps, trials = required(params, "steps", Int), length(each_arrays[1]["trials"])
     threads = clamp(required(params, "threads", Int), 1, Threads.nthreads())
     population = Population(each_params, each_arrays, free, Any[], n, dt, required(params, "warm_up", Int), steps, trials, threads,
@@ -151,11 +154,12 @@ function begin_generation!(population::Population, arrays)
     per_batch = together ? clamp(NEURONS_PER_BATCH ÷ population.n, 1, cld(m, population.threads)) : 1
     for first in 1:per_batch:m
         range = first:min(first + per_batch - 1, m)
-        params, own = together ? side_by_side(population.params[1], population.arrays[1], population.free, map(x -> x[:, range], values), length(range)) :
-                      (merge(population.params[first], Dict{String,Any}("threads" => 1, "period" => population.params[first]["n"])), population.arrays[first])
+        params, own = population.params[together ? 1 : first], population.arrays[together ? 1 : first]
+        params, own = together ? side_by_side(params, own, population.free, map(x -> x[:, range], values), length(range)) :
+                      (merge(params, Dict{String,Any}("threads" => 1, "period" => params["n"])), own)
         K = population.trials
         batch = Batch(nothing, Dict{Int,String}(), range, params["period"], [Int64[] for _ in 1:K], [Int32[] for _ in 1:K],
-                                        [zeros(length(range), K) for _ in population.losses])
+                      [zeros(length(range), K) for _ in population.losses])
         trying!(batch) do
             batch.run = Base.invokelatest(Run, params, own)
             batch.failed = batch.run.setup.failed
@@ -180,7 +184,8 @@ end
 function advance_generation!(population::Population, n_steps::Int)
     on_threads(length(population.batches), population.threads) do b
         batch = population.batches[b]
-        batch.run === nothing || trying!(() -> Base.invokelatest(advance_batch!, population, batch, batch.run, n_steps), batch)
+        batch.run === nothing && return nothing
+        trying!(() -> Base.invokelatest(advance_batch!, population, batch, batch.run, n_steps), batch)
     end
     population.done += n_steps
     return nothing
@@ -195,7 +200,8 @@ function advance_batch!(population::Population, batch::Batch, run::Run, n_steps:
         append!(batch.neuron[k], view(neuron, pointer[k]+1:pointer[k+1]))
     end
     for (j, loss) in enumerate(population.losses)
-        loss isa VariableScore && add_course!(batch.course[j], loss, run.setup.recorder, batch.n, first_step - origin(population))
+        loss isa VariableScore || continue
+        add_course!(batch.course[j], loss, run.setup.recorder, batch.n, first_step - origin(population))
     end
     return nothing
 end
@@ -208,13 +214,14 @@ function open_population(params, arrays)
 end
 
 """
-`session`, `steps`; with `begin` = true a new generation first. When the last step is done: `loss` [candidate, loss], who
+`session`, `steps`; with `begin` = true a new generation first, from `seed` on another one. When the last step is done: `loss` [candidate, loss], who
 `failed` and why, and with `trains` = true all spikes: step `train.step[train.offset[j]+1:train.offset[j+1]]` of neuron i in trial
 k of candidate c, where j counts neurons, then trials, then candidates.
 """
 function advance_population(params, arrays)
     population = session(params)::Population
     start = time_ns()
+    haskey(params, "seed") && foreach(d -> d["seed"] = params["seed"], population.params)
     get(params, "begin", false) && begin_generation!(population, arrays)
     steps = min(required(params, "steps", Int), population.warm_up + population.steps - population.done)
     steps > 0 && with_quick_loops(advance_generation!, population, steps)

@@ -244,8 +244,8 @@ class Protocol:
                 flat = columns.reshape(len(rows), -1)[:, np.arange(free.value.size)[slot.chosen].reshape(-1)]
                 values[f"value.{k}"] = np.ascontiguousarray(slot.sign * flat)
                 k += 1
-        more = {} if seed is None else {"seed": seed}
-        return self._advance(self._session, values, len(rows) * self.run.network.n, trains, interrupt, **more)
+        drawn = self.run.seed if seed is None else seed
+        return self._advance(self._session, values, len(rows) * self.run.network.n, trains, interrupt, seed=drawn)
 
     def _columns(self, rows: Floats) -> list[Floats]:
         """The numbers of all candidates, one array (candidate, ...) per parameter."""
