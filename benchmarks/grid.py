@@ -1,4 +1,4 @@
-"""What the tables of table.py, table_w2.py, table_w3.py and table_w5.py share: names, and Markdown."""
+"""What the tables of table.py and table_w2.py to table_w5.py share: names, and Markdown."""
 
 ORDER = ("pyspikenet", "numba", "brian2", "nest", "spikeometric", "elephant", "numpy", "jax", "norse")
 NAMES = {
