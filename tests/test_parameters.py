@@ -262,8 +262,9 @@ def test_arguments_of_one_name_mean_one_thing() -> None:
     # Of a generalised linear model the stimulus is a design, and data are whatever holds spikes; one number in all.
     meant |= {("stimulus", "fit_glm"), ("data", "fit_glm"), ("neurons", "fit_glm"), ("stimulus", "GLM.predict")}
     meant |= {("learning_rate", "tune"), ("initial_state", "log_likelihood"), ("start", "minimize")}
-    # A search by populations takes functions that make pieces, and several stimuli, data and losses.
-    meant |= {(x, "fit") for x in ("model", "network", "stimulus", "data", "loss")}
+    # Populations and sweeps take functions that make a piece, and what comes in several; a sweep goes on from its path.
+    meant |= {(x, name) for x in ("model", "network", "stimulus") for name in ("fit", "sweep")}
+    meant |= {("data", "fit"), ("loss", "fit"), ("resume", "sweep")}
     seen: dict[str, dict[str, str]] = {}
     for name, function in FUNCTIONS.items():
         for p in inspect.signature(function).parameters.values():

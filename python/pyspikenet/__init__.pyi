@@ -39,6 +39,7 @@ from .fitting.losses import (
     VoltageLoss,
 )
 from .fitting.objectives import CoincidenceLoss, FeatureLoss, ISIDistance, SpikeDistance, VictorPurpura
+from .fitting.outside import AskTell
 from .fitting.penalty import L1, L2, GroupLasso
 from .fitting.search import Search, minimize
 from .fitting.space import Categorical, Integer, Real, Space
@@ -97,6 +98,7 @@ from .stimulus import (
     SinStimulus,
     SpikeStimulus,
 )
+from .sweep import sweep
 from .tune import tune
 
 __all__ = [
@@ -119,6 +121,7 @@ __all__ = [
     "ArctanSurrogate",
     "ArrayKernel",
     "ArrayStimulus",
+    "AskTell",
     "BernoulliGLM",
     "Cascade",
     "Categorical",
@@ -211,6 +214,7 @@ __all__ = [
     "simulate",
     "spike_distance",
     "step",
+    "sweep",
     "tune",
     "van_rossum_distance",
     "victor_purpura_distance",

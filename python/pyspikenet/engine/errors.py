@@ -1,5 +1,7 @@
 """The exceptions of the engine."""
 
+from typing import Any
+
 
 class EngineError(RuntimeError):
     """The Julia engine could not be started, or stopped while working."""
@@ -21,3 +23,7 @@ class JuliaError(EngineError):
         super().__init__((message if named else f"{kind}: {message}") + (trace and f"\n{trace.strip()}"))
         self.kind = kind
         self.trace = trace
+        self._given = (kind, message, trace)
+
+    def __reduce__(self) -> Any:
+        return JuliaError, self._given, self.__dict__

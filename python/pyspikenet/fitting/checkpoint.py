@@ -1,5 +1,6 @@
 """Files from which a fit goes on. They are written beside their place and then moved there: one is always whole."""
 
+import functools
 import hashlib
 import json
 import os
@@ -12,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..network import Network
 from ..parameters import file_path, shown
+from ..stimulus import StimulusSum
 
 SECONDS_BETWEEN = 1.0
 
@@ -24,6 +27,42 @@ def fingerprint(asked: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> st
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     return digest.hexdigest()
+
+
+def mark_of(x: Any) -> Any:
+    """What tells an argument from another one, in any process: plain values, and hashes of what is large.
+
+    A function is told by its name and its code, not by what else it calls.
+    """
+    if isinstance(x, Network):
+        return x.hash()
+    if hasattr(x, "data_vars"):
+        return {str(name): mark_of(y.values) for name, y in x.variables.items()}
+    if isinstance(x, Mapping):
+        return {str(name): mark_of(y) for name, y in x.items()}
+    if isinstance(x, list | tuple | StimulusSum):
+        return [mark_of(y) for y in x]
+    if isinstance(x, functools.partial):
+        return ["partial", mark_of(x.func), mark_of(x.args), mark_of(x.keywords)]
+    if isinstance(x, np.ndarray):
+        return [str(x.dtype), list(x.shape), hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()]
+    if hasattr(x, "__code__"):
+        return [x.__qualname__, _code(x.__code__), mark_of(x.__defaults__ or ())]
+    if hasattr(x, "to_dict") and not isinstance(x, type):
+        return mark_of(x.to_dict())
+    if callable(x) and hasattr(x, "__dict__") and not isinstance(x, type):
+        return [type(x).__qualname__, mark_of(vars(x))]
+    return x if isinstance(x, str | int | float | bool | None) else repr(x)
+
+
+def _code(code: Any) -> str:
+    """A hash of what a function does."""
+
+    def mark(x: Any) -> str:
+        return _code(x) if hasattr(x, "co_code") else repr(sorted(map(repr, x)) if isinstance(x, frozenset) else x)
+
+    parts = [mark(x) for x in code.co_consts]
+    return hashlib.sha256(code.co_code + repr((parts, code.co_names)).encode()).hexdigest()
 
 
 def _without_threads(asked: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Fits that search by populations of candidates: what :func:`fit` does for methods that follow no gradient."""
 
-import inspect
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,10 +21,11 @@ from .algorithms import (
     GeneticAlgorithm,
     ParticleSwarm,
 )
-from .checkpoint import Checkpoint, fingerprint
+from .checkpoint import Checkpoint, fingerprint, mark_of
 from .evolved import Evolution, PopulationFit
 from .free import Floats, free_parameters
 from .losses import CrossEntropy, Loss, WeightedLosses, losses_of
+from .outside import is_optimiser, outside
 from .population import Evaluator, Judged, Task, is_builder
 from .refinement import refined, seed_population
 from .search import Search
@@ -48,7 +49,7 @@ def algorithm_of(method: Any) -> Any:
         return ALGORITHMS[method]() if method in ALGORITHMS else None
     if isinstance(method, Algorithm):
         return method
-    return method if callable(getattr(method, "ask", None)) and callable(getattr(method, "tell", None)) else None
+    return method if is_optimiser(method) else None
 
 
 @dataclass
@@ -91,11 +92,11 @@ def task_of(
         if not isinstance(x, kind) and not is_builder(x):
             raise TypeError(f"{name} must be a {kind.__name__}, or a function of the free parameters, got {shown(x)}")
     builds = any(is_builder(x) for x in (model, network, *stimuli))
-    given = _dimensions(free, bounds)
+    given = dimensions_of(free, bounds)
     names, dimensions, for_builders = [], {}, []
     for name, dimension in given.items():
-        shape = () if builds else _shape(name, model, network, stimuli[0], settings, recordings[0])
-        if shape is None or (builds and not _is_direct(name, model, stimuli)):
+        shape = () if builds else shape_of(name, model, network, stimuli[0], settings, recordings[0])
+        if shape is None or (builds and not is_direct(name, model, stimuli)):
             shape = ()
             for_builders.append(name)
         names.append((name, shape))
@@ -118,8 +119,8 @@ def _objective(loss: Any) -> Any:
     return losses
 
 
-def _dimensions(free: Any, bounds: Any) -> dict[str, Any]:
-    """Real, Integer or Categorical by name."""
+def dimensions_of(free: Any, bounds: Any, what: str = "free") -> dict[str, Any]:
+    """Real, Integer or Categorical by name; `what`: how the caller's argument is called."""
     if isinstance(free, Mapping):
         if bounds is not None:
             raise ValueError("bounds must be None where free is a dict that has them, got both")
@@ -144,7 +145,7 @@ def _dimensions(free: Any, bounds: Any) -> dict[str, Any]:
         elif isinstance(x, tuple | list) and len(x) == 2:
             found[name] = (np.asarray(x[0], float), np.asarray(x[1], float))
         else:
-            raise TypeError(f"free[{name!r}] must be (low, high), Real, Integer or Categorical, got {shown(x)}")
+            raise TypeError(f"{what}[{name!r}] must be (low, high), Real, Integer or Categorical, got {shown(x)}")
     return found
 
 
@@ -155,7 +156,7 @@ def _entry(dimension: Any, k: int, size: int) -> Any:
     return Real(float(ends[0]), float(ends[1]))
 
 
-def _shape(name: str, model: Model, network: Network, stimulus: Any, settings: dict[str, Any], data: Any) -> Any:
+def shape_of(name: str, model: Model, network: Network, stimulus: Any, settings: dict[str, Any], data: Any) -> Any:
     """The shape of a parameter that the pieces have, or the error that names the unknown one."""
     from ..run import prepare
 
@@ -170,7 +171,7 @@ def _shape(name: str, model: Model, network: Network, stimulus: Any, settings: d
     return free_parameters(name, run, differentiable=False)[0].value.shape
 
 
-def _is_direct(name: str, model: Any, stimuli: Sequence[Any]) -> bool:
+def is_direct(name: str, model: Any, stimuli: Sequence[Any]) -> bool:
     """Whether a parameter belongs to a piece that is given, and not to the functions that make the others."""
     if name.startswith("stimulus."):
         return not any(is_builder(x) for x in stimuli)
@@ -182,37 +183,35 @@ def evolve(task: Task, plan: Plan, keeper_of: Callable[[str], Checkpoint], bar_o
     here = Evaluator(task)
     judge = here if plan.executor is None else Crew(task, plan.executor)
     n_objectives = len(task.objectives)
+    named = isinstance(plan.algorithm, Algorithm)
     asked = {
-        "params": {}, "model": repr(task.model), "network": _mark(task.network), "stimuli": repr(task.stimuli),
-        "space": repr(task.space), "names": task.names, "objectives": repr(task.objectives), "seed": plan.seed,
-        "settings": {k: v for k, v in task.settings.items() if k != "threads"}, "algorithm": repr(plan.algorithm)
-        if isinstance(plan.algorithm, Algorithm) else type(plan.algorithm).__name__, "fresh": plan.fresh_noise,
-        "start": repr(plan.start),
+        "params": {}, "model": mark_of(task.model), "network": mark_of(task.network), "stimuli": mark_of(task.stimuli),
+        "space": repr(task.space), "names": task.names, "objectives": mark_of(task.objectives), "seed": plan.seed,
+        "settings": mark_of({k: v for k, v in task.settings.items() if k != "threads"}), "fresh": plan.fresh_noise,
+        "algorithm": repr(plan.algorithm) if named else type(plan.algorithm).__name__, "start": mark_of(plan.start),
     }  # fmt: skip
     keeper = keeper_of(fingerprint(asked, here.arrays()))
     evolution = Evolution(task, plan.generations, n_objectives)
-    try:
+    with contextlib.ExitStack() as held:
+        held.callback(judge.close)
         state = keeper.read()
-        if isinstance(plan.algorithm, Algorithm):
+        if named:
             kept = None if state is None else {k[7:]: v for k, v in state.items() if k.startswith("search.")}
-            optimiser: Any = Search(
-                plan.algorithm, task.space, seed=plan.seed, objectives=n_objectives, start=plan.start, state=kept
+            optimiser: Any = held.enter_context(
+                Search(
+                    plan.algorithm, task.space, seed=plan.seed, objectives=n_objectives, start=plan.start, state=kept
+                )
             )
         else:
             if state is not None:
                 raise ValueError("resume must be False where the optimiser comes from outside: it keeps its own state")
-            optimiser = Outside(plan.algorithm, task.space)
+            optimiser = outside(plan.algorithm, task.space, n_objectives, plan.seed)
         if state is not None:
             evolution.restore({k[8:]: v for k, v in state.items() if k.startswith("history.")})
-        with bar_of() as bar:
-            _search(task, plan, judge, optimiser, evolution, keeper, bar)
+        _search(task, plan, judge, optimiser, evolution, keeper, held.enter_context(bar_of()))
+        if evolution.stopped == "interrupted" and not evolution.generation:
+            raise KeyboardInterrupt
         return evolution.result()
-    finally:
-        judge.close()
-
-
-def _mark(network: Any) -> str:
-    return network.hash() if isinstance(network, Network) else repr(network)
 
 
 def _search(
@@ -256,8 +255,6 @@ def _search(
     if evolution.generation:
         keeper.write(state(), at_once=True)
     evolution.stopped = evolution.stopped or "epochs"
-    if hasattr(optimiser, "close"):
-        optimiser.close()
 
 
 def _objectives(task: Task, terms: Floats, progress: float) -> Floats:
@@ -271,53 +268,6 @@ def _objectives(task: Task, terms: Floats, progress: float) -> Floats:
     losses = np.stack(columns, axis=1)
     losses[~np.isfinite(losses).all(axis=1)] = np.inf
     return losses
-
-
-class Outside:
-    """An optimiser of another library. Its candidates are rows of numbers in the space, or values by name.
-
-    ``ask()`` may return a whole population (cma) or one candidate at a time (nevergrad, optuna), as arrays, as objects
-    with ``value``, ``args``, ``params`` or ``X``; ``tell`` takes what was asked, and the losses.
-    """
-
-    stopped = ""
-
-    def __init__(self, optimiser: Any, space: Space) -> None:
-        self.optimiser, self.space = optimiser, space
-        self._asked: Any = None
-
-    def ask(self) -> Floats:
-        self._asked = self.optimiser.ask()
-        found = self._asked
-        if hasattr(found, "get") and not isinstance(found, Mapping):
-            found = found.get("X")  # a population of pymoo
-        if isinstance(found, Mapping) or not isinstance(found, Sequence | np.ndarray):
-            raise TypeError(f"ask() of {type(self.optimiser).__name__} must return a population, got {shown(found)}")
-        rows = [self.space.encode(x)[0] if isinstance(x, Mapping) else np.asarray(x, float) for x in found]
-        dimensions = list(self.space.dimensions.values())
-        low, high = (np.array([getattr(x, end) for x in dimensions], float) for end in ("low", "high"))
-        clipped = np.clip(np.array(rows), low, high)
-        for j, dimension in enumerate(dimensions):
-            if not isinstance(dimension, Real):
-                clipped[:, j] = np.round(clipped[:, j])
-        return clipped
-
-    def tell(self, rows: Floats, losses: Floats) -> None:
-        worst = np.where(np.isfinite(losses), losses, 1e30)
-        values = worst[:, 0].tolist() if worst.shape[1] == 1 else worst
-        if hasattr(self._asked, "set"):  # a population of pymoo
-            self._asked.set("F", worst)
-            self.optimiser.tell(infills=self._asked)
-        else:
-            self.optimiser.tell(self._asked, values)
-        stop = getattr(self.optimiser, "stop", None)
-        if callable(stop) and not inspect.signature(stop).parameters.keys() - {
-            "check",
-            "ignore_list",
-            "check_in_same_iteration",
-            "get_value",
-        }:
-            self.stopped = ", ".join(map(str, stop())) if stop() else ""
 
 
 # What only methods that follow gradients know, and how it is when it is not given.

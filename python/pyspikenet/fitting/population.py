@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..network import Network
 from ..run import Run, prepare
 from .free import SCALE, Floats, Free, Pieces, free_parameters, with_values
 from .losses import Loss, Setting, VoltageLoss, WeightedLosses
+from .measures import Measured, Measures, Trains, as_loss, as_measured, called_with, dataset_of
 from .problem import Data, data_spikes, fitted_spikes, step_of
 from .space import Categorical, Real, Space
 
@@ -38,6 +39,7 @@ class Task:
     names: tuple[tuple[str, tuple[int, ...]], ...]
     objectives: tuple[Any, ...]  # WeightedLosses, or functions of a dataset
     settings: dict[str, Any]  # duration, dt, trials, seed, initial_state, dtype, threads, equilibration
+    measures: Measures | None = None  # what is measured of each candidate, besides
 
     def values(self, row: Floats) -> dict[str, Any]:
         """The values of a candidate by name."""
@@ -66,6 +68,8 @@ class Task:
         initial = self.settings["initial_state"]
         pieces = Pieces(model, network, stimulus, initial if isinstance(initial, Mapping) else {})
         direct = {name: np.asarray(values[name], float) for name in self.direct}
+        if "weight" in direct and direct["weight"].ndim == 0:
+            direct["weight"] = np.full(network.n_synapses, float(direct["weight"]))
         return with_values(pieces, direct)
 
     @property
@@ -96,10 +100,21 @@ def is_builder(x: Any) -> bool:
 
 @dataclasses.dataclass
 class Judged:
-    """Losses of candidates, shape (candidate, term), mean over protocols, NaN where one failed; and why it did."""
+    """Losses of candidates, shape (candidate, term), mean over protocols, NaN where one failed; and why it did.
+
+    And what was measured of each, under the first protocol; nothing of those that failed.
+    """
 
     losses: Floats
     reasons: dict[int, str]
+    measured: list[dict[str, Measured]] = dataclasses.field(default_factory=list)
+
+
+def joined(parts: list[Judged]) -> Judged:
+    """What became of candidates that were judged in parts, in their order."""
+    first = np.cumsum([0, *(len(x.losses) for x in parts)])
+    reasons = {int(k) + c: why for k, x in zip(first, parts, strict=False) for c, why in sorted(x.reasons.items())}
+    return Judged(np.concatenate([x.losses for x in parts]), reasons, [y for x in parts for y in x.measured])
 
 
 class Evaluator:
@@ -112,12 +127,14 @@ class Evaluator:
     def judge(self, rows: Floats, seed: int | None = None, interrupt: Interrupt | None = None) -> Judged:
         """Losses of the candidates in `rows`."""
         losses, reasons = np.zeros((len(rows), self.task.n_terms)), dict[int, str]()
+        measured: list[dict[str, Measured]] = []
         for protocol in self.protocols:
-            found, failed = protocol.judge(rows, seed, interrupt)
-            losses += found / len(self.protocols)
-            reasons |= failed
+            found = protocol.judge(rows, seed, interrupt)
+            losses += found.losses / len(self.protocols)
+            reasons |= found.reasons
+            measured = measured or found.measured
         losses[list(reasons)] = np.nan
-        return Judged(losses, reasons)
+        return Judged(losses, dict(sorted(reasons.items())), measured)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What candidates begin from, and what they are compared with."""
@@ -173,7 +190,7 @@ class Protocol:
         }
         self.free = free_parameters(task.direct, self.run, differentiable=False) if task.direct else []
         for free, (_, shape) in zip(self.free, [x for x in task.names if x[0] in task.direct], strict=True):
-            if free.value.shape != shape:
+            if shape not in (free.value.shape, ()):
                 raise ValueError(f"{free.name} must have shape {shape} under every stimulus, got {free.value.shape}")
         for free in self.free:
             self._check_range(free)
@@ -188,8 +205,9 @@ class Protocol:
             for end in ends:
                 if not free.low - 1e-9 <= end <= free.high:
                     low = "above 0" if 0 < free.low < 1e-6 else f"at least {free.low}"
+                    what = "over" if self.task.measures is not None else "free"
                     raise ValueError(
-                        f"free[{free.name!r}] must lie within its range, {low} and at most {free.high}, got {end}"
+                        f"{what}[{free.name!r}] must lie within its range, {low} and at most {free.high}, got {end}"
                     )
 
     def _prepare(self, pieces: Pieces, seed: int | None = None) -> Run:
@@ -208,28 +226,60 @@ class Protocol:
             and all(free.slots and free.may_differ for free in self.free)
         )
 
-    def judge(self, rows: Floats, seed: int | None, interrupt: Interrupt | None) -> tuple[Floats, dict[int, str]]:
-        """Losses (candidate, term) and reasons of those that failed."""
+    def judge(self, rows: Floats, seed: int | None, interrupt: Interrupt | None) -> Judged:
+        """What becomes of candidates."""
         functions = [x for x in self.task.objectives if not isinstance(x, WeightedLosses)]
-        refused: dict[int, str] = {}
+        measures = self.task.measures
+        trains = bool(functions) or measures is not None
+        reasons: dict[int, str] = {}
+        runs: dict[int, Run] = {}
         if self.side_by_side:
-            answer, found = self._together(rows, seed, bool(functions), interrupt)
+            answer, found = self._together(rows, seed, trains, interrupt)
             kept = list(range(len(rows)))
         else:
-            answer, found, kept, refused = self._one_by_one(rows, seed, bool(functions), interrupt)
+            answer, found, runs, reasons = self._one_by_one(rows, seed, trains, interrupt)
+            kept = list(runs)
         of_losses = np.full((len(rows), len(self.task.losses)), np.nan)
-        reasons = dict(refused)
         if kept:
-            of_losses[kept] = np.asarray(found["loss"]).T.reshape(len(kept), -1)
+            of_losses[kept] = np.asarray(found["loss"]).T.reshape(len(kept), of_losses.shape[1])
             reasons |= {kept[c]: why for c, why in zip(answer["failed"], answer["reasons"], strict=True)}
-        columns, k = [], 0
+        of_functions = np.full((len(rows), len(functions)), np.nan)
+        measured: list[dict[str, Measured]] = [{} for _ in rows] if measures is not None else []
+        if trains and kept:
+            offset, step = (np.asarray(found.get(f"train.{x}", []), np.int64) for x in ("offset", "step"))
+            neurons = np.array([runs[c].network.n if runs else self.run.network.n for c in kept])
+            spikes = Trains(offset, step, neurons, self.run.trials.size)
+            if measures is not None and measures.features:
+                for c, x in zip(kept, measures.of_trains(spikes, self.run), strict=True):
+                    measured[c] |= x
+            called = [*functions, *(measures.functions if measures is not None else [])]
+            for at, c in enumerate(kept if called else []):
+                if c in reasons:
+                    continue
+                values = self.task.values(rows[c])
+                try:
+                    run = runs[c] if runs else self._prepare(self.task.pieces(values, self.number), seed)
+                except (ValueError, TypeError) as problem:
+                    reasons[c] = str(problem)
+                    continue
+                ds = dataset_of(run, *spikes.of(at))
+                for j, function in enumerate(called):
+                    value = called_with(function, ds, values)
+                    if j < len(functions):
+                        of_functions[c, j] = as_loss(function, value, values)
+                    else:
+                        measured[c] |= as_measured(function, value)
+        for c in reasons if measures is not None else ():
+            measured[c] = {}
+        columns, k, j = [], 0, 0
         for objective in self.task.objectives:
             if isinstance(objective, WeightedLosses):
                 columns.append(of_losses[:, k : k + len(objective.terms)])
                 k += len(objective.terms)
             else:
-                columns.append(self._by_function(objective, rows, kept, found, reasons)[:, None])
-        return np.concatenate(columns, axis=1), reasons
+                columns.append(of_functions[:, j : j + 1])
+                j += 1
+        return Judged(np.concatenate([np.empty((len(rows), 0)), *columns], axis=1), reasons, measured)
 
     # ---- SpikeCore ---------------------------------------------------------------------------------------------------
 
@@ -241,7 +291,8 @@ class Protocol:
         values, k = {}, 1
         for free, columns in zip(self.free, self._columns(rows), strict=True):
             for slot in free.slots:
-                flat = columns.reshape(len(rows), -1)[:, np.arange(free.value.size)[slot.chosen].reshape(-1)]
+                every = np.broadcast_to(columns.reshape(len(rows), -1), (len(rows), free.value.size))
+                flat = every[:, np.arange(free.value.size)[slot.chosen].reshape(-1)]
                 values[f"value.{k}"] = np.ascontiguousarray(slot.sign * flat)
                 k += 1
         drawn = self.run.seed if seed is None else seed
@@ -263,24 +314,29 @@ class Protocol:
 
     def _one_by_one(self, rows: Floats, seed: int | None, trains: bool, interrupt: Interrupt | None) -> Any:
         """Each candidate is a run of its own; one that is refused as such has failed."""
-        runs, kept, refused = [], [], {}
+        runs, refused = {}, {}
         for c, row in enumerate(rows):
+            values = self.task.values(row)
             try:
-                runs.append(self._prepare(self.task.pieces(self.task.values(row), self.number), seed))
-                kept.append(c)
+                runs[c] = self._prepare(self.task.pieces(values, self.number), seed)
             except (ValueError, TypeError) as problem:
                 refused[c] = str(problem)
-        if not kept:
-            return {"failed": [], "reasons": []}, {}, kept, refused
-        for run in runs:
+            except Exception as problem:
+                problem.add_note(f"raised where model, network and stimulus were made of {values}")
+                raise
+        if not runs:
+            return {"failed": [], "reasons": []}, {}, runs, refused
+        for run in runs.values():
             if (run.n_steps, run.dt) != (self.run.n_steps, self.run.dt):
                 raise ValueError(f"all candidates must be run for {self.run.n_steps} steps of {self.run.dt} ms")
-        arrays = {f"candidate.{c}.{name}": x for c, run in enumerate(runs, 1) for name, x in run.arrays.items()}
-        params = {"candidates": [run.params for run in runs], **self._losses}
+        arrays = {
+            f"candidate.{c}.{name}": x for c, run in enumerate(runs.values(), 1) for name, x in run.arrays.items()
+        }
+        params = {"candidates": [run.params for run in runs.values()], **self._losses}
         session = get_engine().submit("open_population", params, arrays | self.compared).result()[0]["session"]
         try:
-            work = sum(run.network.n for run in runs)
-            return *self._advance(session, {}, work, trains, interrupt), kept, refused
+            work = sum(run.network.n for run in runs.values())
+            return *self._advance(session, {}, work, trains, interrupt), runs, refused
         finally:
             get_engine().submit("close", {"session": session})
 
@@ -298,34 +354,6 @@ class Protocol:
                 return answer, found
             params, values = params | {"begin": False}, {}
             piece = max(1, int(piece * min(max(PIECE_SECONDS / max(answer["seconds"], 1e-6), 0.25), 20.0)))
-
-    # ---- functions of a dataset --------------------------------------------------------------------------------------
-
-    def _by_function(
-        self, function: Callable[[Any], Any], rows: Floats, kept: list[int], found: Any, reasons: dict[int, str]
-    ) -> Floats:
-        from ..dataset import Recording, build
-
-        losses = np.full(len(rows), np.nan)
-        at = 0
-        offset, steps = (np.asarray(found.get(f"train.{x}", []), np.int64) for x in ("offset", "step"))
-        for c in kept:
-            run = self._prepare(self.task.pieces(self.task.values(rows[c]), self.number))
-            cells = run.network.n * run.trials.size
-            edges = offset[at : at + cells + 1]
-            at += cells
-            if c in reasons:
-                continue
-            neuron = np.repeat(np.tile(np.arange(run.network.n, dtype=np.int32), run.trials.size), np.diff(edges))
-            trial = np.repeat(np.arange(run.trials.size), np.diff(edges[:: run.network.n]))
-            step = steps[edges[0] : edges[-1]] + run.first_step
-            order = np.lexsort((neuron, step, trial))
-            pointer = np.searchsorted(trial[order], np.arange(run.trials.size + 1))
-            recording = Recording(dataclasses.replace(run, record=(), warm_up=0))
-            recorded = {"spike_step": step[order], "spike_neuron": neuron[order], "trial_pointer": pointer}
-            recording.add(recorded, run.n_steps, 0)
-            losses[c] = float(function(build(run, recording, None, False)))
-        return losses
 
     def close(self) -> None:
         """Frees what Julia holds."""
