@@ -243,6 +243,7 @@ def test_random_designs_in_a_store(tmp_path):
         ({"each": "synapse"}, "each must be 'trial', 'neuron' or both"),
         ({"measure": lambda ds: "much"}, "measure must return numbers, arrays or a dict of them, got 'much'"),
         ({"measure": lambda ds: {"tau_m": 1.0}}, "measure must not return something called tau_m"),
+        ({"measure": ["rate", lambda ds: {"rate": 1.0}]}, "measure must give each result a name of its own, got two"),
         ({"resume": True}, "resume must be False where there is no path"),
         ({"path": "sweep.nc"}, r"path must end in \.zarr"),
         ({"executor": 4}, "executor must have the interface"),

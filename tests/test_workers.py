@@ -205,6 +205,20 @@ def test_the_chunk_of_a_lost_worker_is_run_again(whole):
         fitted(executor=Losing(10**6))
 
 
+class Wrong:
+    """Its futures are of some other kind."""
+
+    max_workers = 1
+
+    def submit(self, function, *arguments):
+        return 3
+
+
+def test_futures_of_another_kind_are_refused():
+    with pytest.raises(TypeError, match=r"executor must return futures of concurrent\.futures .* got 3 from Wrong"):
+        fitted(executor=Wrong())
+
+
 def test_a_fork_with_an_engine_survives_a_killed_worker(whole, monkeypatch, tmp_path):
     get_engine().submit("info", {}).result()
     monkeypatch.setenv("PYSPIKENET_TEST_DYING", str(tmp_path / "dead"))
@@ -237,7 +251,7 @@ def test_dask_goes_on_where_a_worker_is_killed(monkeypatch, tmp_path):
         distributed.Client(cluster) as client,
     ):
         before = set(client.run(os.getpid).values())
-        found = fitted(executor=client.get_executor(), loss=dying)
+        found = fitted(executor=client, loss=dying)
         after = set(client.run(os.getpid).values())
     assert (tmp_path / "dead").exists()
     assert before - after

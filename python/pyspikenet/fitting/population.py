@@ -268,7 +268,10 @@ class Protocol:
                     if j < len(functions):
                         of_functions[c, j] = as_loss(function, value, values)
                     else:
-                        measured[c] |= as_measured(function, value)
+                        fresh = as_measured(function, value)
+                        for name in fresh.keys() & measured[c].keys():
+                            raise ValueError(f"measure must give each result a name of its own, got two called {name}")
+                        measured[c] |= fresh
         for c in reasons if measures is not None else ():
             measured[c] = {}
         columns, k, j = [], 0, 0

@@ -120,7 +120,8 @@ class Crew:
     def __init__(self, task: Task, executor: Any) -> None:
         if not callable(getattr(executor, "submit", None)):
             raise TypeError(f"executor must have the interface of concurrent.futures.Executor, got {shown(executor)}")
-        self.executor = executor
+        client = callable(getattr(executor, "get_executor", None))  # of dask.distributed
+        self.executor = executor.get_executor() if client else executor
         try:
             self._task = _packed(task)
         except Exception as problem:
@@ -179,6 +180,11 @@ class Crew:
                 raise
             logger.warning("the executor is broken, and this process goes on: %r", problem)
             return None
+        if not isinstance(future, Future):
+            raise TypeError(
+                "executor must return futures of concurrent.futures from submit, got"
+                f" {shown(future)} from {type(self.executor).__name__}"
+            )
         return future
 
     def _judge_here(self, rows: Floats, seed: int | None, interrupt: Interrupt | None) -> Judged:
