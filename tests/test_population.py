@@ -1,6 +1,5 @@
 """Fits that search by populations: candidates side by side do what they do alone, and are judged as they should be."""
 
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -333,13 +332,6 @@ def test_resuming_gives_the_same_to_the_bit(cell, tmp_path):
     assert second.parameters == whole.parameters
     with pytest.raises(ValueError, match="of one with other data, model, network or settings"):
         fitted(cell, checkpoint=path, resume=True, loss=psn.RateLoss())
-
-
-def test_other_processes_find_the_same(cell):
-    whole = fitted(cell, epochs=4)
-    with ProcessPoolExecutor(2) as pool:
-        other = fitted(cell, epochs=4, executor=pool)
-    assert other.history.equals(whole.history)
 
 
 def test_stopping(cell):
