@@ -219,6 +219,7 @@ def test_futures_of_another_kind_are_refused():
         fitted(executor=Wrong())
 
 
+@pytest.mark.slow
 def test_a_fork_with_an_engine_survives_a_killed_worker(whole, monkeypatch, tmp_path):
     get_engine().submit("info", {}).result()
     monkeypatch.setenv("PYSPIKENET_TEST_DYING", str(tmp_path / "dead"))
@@ -230,6 +231,7 @@ def test_a_fork_with_an_engine_survives_a_killed_worker(whole, monkeypatch, tmp_
     assert np.array_equal(found.history.loss, expected.history.loss)
 
 
+@pytest.mark.slow
 def test_loky(whole):
     executors = pytest.importorskip("joblib.externals.loky")
     executor = executors.get_reusable_executor(max_workers=1)
