@@ -1,8 +1,12 @@
 """What all tests share."""
 
+import hypothesis
 import pytest
 
 import pyspikenet as psn
+
+hypothesis.settings.register_profile("pyspikenet", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("pyspikenet")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

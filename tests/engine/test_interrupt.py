@@ -48,12 +48,12 @@ print(now, ds.attrs["interrupted"], run().attrs["interrupted"], engine.info()["p
     sent = interrupt(process, 1.0)
     now, *rest = process.stdout.readline().split()
     assert rest == ["1", "True", "True"]
-    assert float(now) - sent < 0.5
+    assert float(now) - sent < 2.0
     assert process.stdout.readline().split() == ["True", "True", "0"]
     sent = interrupt(process, 0.7, group=True)
     now, *rest = output(process).split()
     assert rest == ["1", "0", "True"]
-    assert float(now) - sent < 0.5
+    assert float(now) - sent < 2.0
 
 
 def test_while_julia_still_compiles_the_first_piece(program):
@@ -77,7 +77,7 @@ print(now, ds.attrs["interrupted"], ds.sizes["spike"], run().attrs["interrupted"
     sent = interrupt(process, 0.1)
     now, *rest = output(process).split()
     assert rest == ["1", "0", "0"]
-    assert float(now) - sent < 0.5
+    assert float(now) - sent < 2.0
 
 
 def test_the_second_one_is_a_keyboard_interrupt(program):
