@@ -1,7 +1,10 @@
 """The examples and the README run as they are, write what they say, and their numbers make sense."""
 
+import contextlib
+import io
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +29,21 @@ def run(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
+def run_here(command: list[str], folder: Path) -> str:
+    """What a script prints, run as a program in this process, where Julia has compiled much of what it needs."""
+    import matplotlib.pyplot as plt
+
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", command)
+        runpy.run_path(command[0], run_name="__main__")
+    plt.close("all")
+    return printed.getvalue()
+
+
 def example(name: str, folder: Path, *more: str) -> str:
-    return run([str(ROOT / "examples" / name), str(folder / "out"), *more], folder)
+    return run_here([str(ROOT / "examples" / name), str(folder / "out"), *more], folder)
 
 
 def numbers(pattern: str, text: str) -> list[float]:
@@ -46,7 +62,7 @@ def assert_picture(path: Path) -> None:
 
 
 def test_quickstart(tmp_path: Path) -> None:
-    printed = example("quickstart.py", tmp_path)
+    printed = run([str(ROOT / "examples" / "quickstart.py"), str(tmp_path / "out")], tmp_path)
     neurons, synapses, trials = numbers("# neurons, # synapses, # trials of 10 s", printed)
     # 2194 chemical pairs and 1031 electrical rows less 3 self-junctions: see examples/data/README.md.
     assert (neurons, synapses, trials) == (279, 2194 + 1031 - 3, 20)
@@ -162,7 +178,7 @@ def test_geniculate_glm_of_a_recording(tmp_path: Path) -> None:
     if not (folder / "qsnmc2009_d.npz").is_file():
         pytest.skip(f"the recording qsnmc2009_d.npz is not in {folder}; PYSPIKENET_RECORDINGS names its folder")
     script, out = ROOT / "examples" / "geniculate_glm.py", tmp_path / "out"
-    printed = run([str(script), str(out), str(folder / "qsnmc2009_d.npz")], tmp_path)
+    printed = run_here([str(script), str(out), str(folder / "qsnmc2009_d.npz")], tmp_path)
     assert numbers("# repetitions of", printed) == [28]
     check_geniculate(printed, out)
     assert numbers("retina alone: # bits per spike, # %", printed) == pytest.approx([4.23, 89.1], abs=0.1)
@@ -211,7 +227,7 @@ def test_readme(tmp_path: Path) -> None:
     assert len(blocks) >= 5
     script = tmp_path / "readme.py"
     script.write_text("\nprint('-' * 20)\n".join(blocks))
-    printed = run([str(script)], tmp_path)
+    printed = run_here([str(script)], tmp_path)
     # Spikes may differ on another processor or Julia, numbers therefore by some per cent.
     first = printed.split("-" * 20)[0].strip()
     digits = re.compile(r"\d+(?:\.\d+)?")
