@@ -8,7 +8,7 @@ agree on a spike, there is one. That predicts better than any of them, as the er
 well are not the same. One learns to read a recording, to search by populations, and to judge by data not fitted.
 
 Spikes are coincident within 2 ms; Gamma_A is the coincidence factor divided by that between repetitions (Jolivet et
-al. 2008, doi 10.1016/j.jneumeth.2007.11.006), so 1 is as good as another repetition, and an average of many may have more.
+al. 2008, doi 10.1016/j.jneumeth.2007.11.006): 1 is as good as another repetition, and what many agree on may have more.
 
     python examples/fit_recording.py [RECORDING] [--fit 00 05] [--test 01 02] [--output FOLDER] [--quick]
 
@@ -306,10 +306,11 @@ def report(models: list[Fitted], fitted: list[Recording], others: list[Recording
     for name, column in zip(names, table.swapaxes(0, 1), strict=True):
         cells = [f"{x} {group:.2f} ({best:.2f})" for x, (best, group) in zip(found, column, strict=True)]
         print(
-            f"  {name:5s} fitted: {', '.join(cells[: len(fitted)])}; not fitted: {', '.join(cells[len(fitted) :]) or '-'}"
+            f"  {name:5s} fitted: {', '.join(cells[: len(fitted)])};"
+            f" not fitted: {', '.join(cells[len(fitted) :]) or '-'}"
         )
     ds = xarray.Dataset(
-        {"gamma_a": (("stimulus", "model", "of"), table, {"long_name": "coincidence factor / that between repetitions"})},
+        {"gamma_a": (("stimulus", "model", "of"), table, {"long_name": "Gamma / Gamma between repetitions"})},
         {
             "stimulus": list(found), "model": names, "of": ["best member", "population"],
             "was_fitted": ("stimulus", [x in {y.name for y in fitted} for x in found]),
@@ -377,8 +378,8 @@ def main() -> None:
         print(f"stimulus {x.name}: {len(x.trains)} repetitions, {rate:.1f} Hz, Gamma between them {x.intrinsic:.2f}")
     m = membrane_of(recordings)
     print(
-        f"membrane: C = {m.C:.0f} pF, g_L = {m.g_L:.1f} nS, E_L = {m.E_L:.1f} mV, series resistance {m.electrode:.1f} MOhm;"
-        f" error {m.error:.1f} mV"
+        f"membrane: C = {m.C:.0f} pF, g_L = {m.g_L:.1f} nS, E_L = {m.E_L:.1f} mV,"
+        f" series resistance {m.electrode:.1f} MOhm; error {m.error:.1f} mV"
     )
     reliable = sorted(recordings, key=lambda x: x.intrinsic, reverse=True)[:2]
     fitted = [by_name[x] for x in asked.fit] if asked.fit else sorted(reliable, key=lambda x: x.name)
