@@ -132,8 +132,8 @@ def main(output: Path, name: str, quick: bool) -> None:
     loss = psn.SpikeDistance(power=2.0) + STEP.stop / 1000 * psn.RateLoss()  # |difference of rates| s = of counts
     algorithm = psn.GeneticAlgorithm(population=16 if quick else 64, mutation_index=0.0)
     found = psn.fit(
-        hidden, CELL, truth, free=free, loss=loss, stimulus=stimulus, method=algorithm, epochs=5 if quick else 40, seed=1,
-        progress=False,
+        hidden, CELL, truth, free=free, loss=loss, stimulus=stimulus, method=algorithm, epochs=5 if quick else 40,
+        seed=1, progress=False,
     )  # fmt: skip
     best = psn.simulate(found.model, CELL, **asked)
     distance = float(psn.spike_distance(best, truth).values.ravel()[0])

@@ -58,8 +58,8 @@ def ladder(values: dict[str, Any]) -> psn.Network:
 def search(model: Any, builder: Any, truth: Any, free: Any, stimulus: Any, population: int, generations: int) -> Any:
     """Searches what the builder makes networks from."""
     return psn.fit(
-        model, builder, truth, free=free, loss=psn.SpikeDistance(), stimulus=stimulus, dt=DT, epochs=generations, seed=2,
-        method=psn.GeneticAlgorithm(population=population), progress=False,
+        model, builder, truth, free=free, loss=psn.SpikeDistance(), stimulus=stimulus, dt=DT, epochs=generations,
+        seed=2, method=psn.GeneticAlgorithm(population=population), progress=False,
     )  # fmt: skip
 
 
@@ -143,9 +143,8 @@ def main(output: Path, quick: bool) -> None:
         cell, ladder, travelling, {"rungs": psn.Integer(3, 40)}, kick, 8 if quick else 10, 3 if quick else 6
     )
     print(f"ladder: {travelling.sizes['spike']} spikes; rungs: hidden {rungs}, found {climbed.parameters['rungs']},")
-    print(
-        f"  SPIKE-distance per neuron {float(climbed.history.best[0]) / (2 * rungs):.4f} -> {climbed.loss / (2 * rungs):.4f}"
-    )
+    first, last = float(climbed.history.best[0]) / (2 * rungs), climbed.loss / (2 * rungs)
+    print(f"  SPIKE-distance per neuron {first:.4f} -> {last:.4f}")
     print(f"written to {output}")
 
 

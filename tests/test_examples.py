@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import re
 import runpy
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray
 
 import pyspikenet as psn
 
@@ -217,6 +219,94 @@ def test_store_recall(tmp_path: Path) -> None:
     assert len(losses) == 2
     assert losses[0] != losses[1]  # with and without adaptation
     assert_picture(tmp_path / "out" / "store_recall.png")
+
+
+def assert_animation(path: Path, frames: int) -> None:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        assert image.n_frames >= frames
+
+
+def compared(printed: str, what: str) -> tuple[float, float]:
+    """The means of the hidden and the found one, which t-test and effect size follow."""
+    hidden, found, p = numbers(rf"{what} +# +# +p = #, d = [+-]", printed)
+    assert 0 <= p <= 1
+    return hidden, found
+
+
+def test_evolve_cell(tmp_path: Path) -> None:
+    printed = example("evolve_cell.py", tmp_path, "--quick")
+    before, after = numbers("loss # -> # in 5 generations", printed)
+    assert after <= before
+    hidden, found = numbers("spikes: hidden #, found #", printed)
+    assert hidden == 20
+    # The loss has the difference of the counts as one of its two terms.
+    assert abs(hidden - found) <= after + 1e-3
+    assert 1 < compared(printed, r"rate \(Hz\)")[0] < 50
+    assert compared(printed, r"ISI \(ms\)")[0] > 10
+    out = tmp_path / "out"
+    assert_picture(out / "evolve_cell.png")
+    assert_picture(out / "evolve_cell_convergence.png")
+    assert_animation(out / "evolve_cell.gif", 2)
+
+
+def test_evolve_network(tmp_path: Path) -> None:
+    printed = example("evolve_network.py", tmp_path, "--quick")
+    neurons, synapses, spikes = numbers("# neurons, # synapses, # spikes", printed)
+    # Excitatory rows are connected with probability 0.8, inhibitory ones all.
+    assert neurons == 250
+    assert synapses == pytest.approx(0.8 * 200 * 249 + 50 * 249, rel=0.02)
+    assert spikes > 1000
+    first, last = numbers("\nSPIKE-distance per neuron # -> #", printed)
+    assert 0 < last <= first < 0.5
+    assert 10 < compared(printed, r"rate \(Hz\)")[0] < 200
+    first, last = numbers("  SPIKE-distance per neuron # -> #", printed)
+    assert last <= first
+    hidden, found = numbers("rungs: hidden #, found #", printed)
+    assert hidden == 17
+    assert (found == hidden) == (last == 0)
+    out = tmp_path / "out"
+    assert_picture(out / "evolve_network.png")
+    assert_picture(out / "evolve_network_convergence.png")
+    assert_animation(out / "evolve_network.gif", 3)
+
+
+def check_fit_of_a_recording(printed: str, out: Path, names: tuple[str, str]) -> xarray.Dataset:
+    """What four models reach, each fitted to either stimulus and to both."""
+    assert printed.count("not fitted") == 15
+    assert_picture(out / "fit_recording.png")
+    members = json.loads((out / "fit_recording.json").read_text())["members"]
+    assert {name: len(x["E_L"]) > 5 for name, x in members.items()} == dict.fromkeys(
+        ["AdEx", "GLIF", "MAT", "GIF"], True
+    )
+    ds = xarray.load_dataset(out / "fit_recording.nc", engine="h5netcdf")
+    assert set(ds.stimulus.values) == set(names)
+    assert set(ds.fitted_on.values) == {*names, "+".join(names)}
+    return ds
+
+
+def test_fit_recording(tmp_path: Path) -> None:
+    printed = run([str(ROOT / "examples" / "fit_recording.py"), "--quick", "--output", "out"], tmp_path)
+    ds = check_fit_of_a_recording(printed, tmp_path / "out", ("strong", "weak"))
+    # The membrane that made the recording: 100 pF, 12 nS, -62 mV, through 10 MOhm.
+    capacitance, leak = numbers("C = # pF, g_L = # nS", printed)
+    assert 70 < capacitance < 130
+    assert 8 < leak < 17
+    assert numbers("series resistance # MOhm", printed)[0] == pytest.approx(10, rel=0.2)
+    reached = ds.gamma_a.sel(fitted_on="strong+weak", model="all", of="population")
+    assert float(reached.min()) > 0.5
+
+
+def test_fit_recording_of_a_recording(tmp_path: Path) -> None:
+    folder = Path(os.environ.get("PYSPIKENET_RECORDINGS", ROOT.parent / "shared" / "data"))
+    if not (folder / "qsnmc2007_a.npz").is_file():
+        pytest.skip(f"the recording qsnmc2007_a.npz is not in {folder}; PYSPIKENET_RECORDINGS names its folder")
+    script = str(ROOT / "examples" / "fit_recording.py")
+    printed = run([script, str(folder / "qsnmc2007_a.npz"), "--quick", "--output", "out"], tmp_path)
+    ds = check_fit_of_a_recording(printed, tmp_path / "out", ("00", "05"))
+    assert numbers("stimulus 00: # repetitions, # Hz, Gamma between them #", printed) == [4, 133.1, 0.85]
+    assert float(ds.gamma_a.sel(fitted_on="00+05", model="all", of="population").min()) > 0.4
 
 
 def test_readme(tmp_path: Path) -> None:
