@@ -3,9 +3,8 @@
 First the membrane: a linear regression of the potential, away from spikes, on the current through the electrode and
 through a membrane, with the recordings of all stimuli. Then spikes: AdEx, GLIF, MAT and an escape-rate GIF are searched
 within bounds around that membrane by differential evolution, under all fitted stimuli at once, for coincidences with
-the spikes that most repetitions agree on. The last population is kept, not its best candidate alone: where its members
-agree on a spike, there is one. That predicts better than any of them, as the errors of members that fit about equally
-well are not the same. One learns to read a recording, to search by populations, and to judge by data not fitted.
+the spikes that most repetitions agree on, and for their rate. The last population is kept, not its best candidate alone: where its members
+agree on a spike, there is one. One learns to read a recording, to search by populations, and to judge by data not fitted.
 
 Spikes are coincident within 2 ms; Gamma_A is the coincidence factor divided by that between repetitions (Jolivet et
 al. 2008, doi 10.1016/j.jneumeth.2007.11.006): 1 is as good as another repetition, and what many agree on may have more.
@@ -261,7 +260,7 @@ def fit(name: str, fitted: list[Recording], m: Membrane, population: int, genera
         rasters.append(raster)
     found = psn.fit(
         model, CELL, rasters, free=free, stimulus=[injected(x.current, dt, unit) for x in fitted], dt=dt, seed=seed,
-        loss=psn.CoincidenceLoss(window=WINDOW), method=psn.DifferentialEvolution(population=population),
+        loss=psn.CoincidenceLoss(window=WINDOW) + 0.003 * psn.RateLoss(), method=psn.DifferentialEvolution(population=population),
         epochs=generations, progress=False,
     )  # fmt: skip
     # A trial replaces its parent where it is no worse: the population is the best of each line.
@@ -339,7 +338,7 @@ def draw(models: list[Fitted], shown: list[Recording], found: Any, output: Path)
         )
     for j, model in enumerate(models):
         axes[-1].plot(np.arange(1, model.history.size + 1), model.history, color=f"C{j}", label=model.name)
-    axes[-1].set(xlabel="generation", ylabel=r"1 - $\Gamma$, best so far", title="search under both stimuli")
+    axes[-1].set(xlabel="generation", ylabel="loss, best so far", title="search")
     axes[-1].legend(frameon=False)
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
