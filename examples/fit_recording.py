@@ -3,8 +3,9 @@
 First the membrane: a linear regression of the potential, away from spikes, on the current through the electrode and
 through a membrane, with the recordings of all stimuli. Then spikes: AdEx, GLIF, MAT and an escape-rate GIF are searched
 within bounds around that membrane by differential evolution, under all fitted stimuli at once, for coincidences with
-the spikes that most repetitions agree on, and for their rate. The last population is kept, not its best candidate alone: where its members
-agree on a spike, there is one. One learns to read a recording, to search by populations, and to judge by data not fitted.
+the spikes that most repetitions agree on, and for their rate. Of the last population many are kept, not the best alone:
+where they agree on a spike, there is one. One learns to read a recording, to search by populations, and to judge by
+data that were not fitted.
 
 Spikes are coincident within 2 ms; Gamma_A is the coincidence factor divided by that between repetitions (Jolivet et
 al. 2008, doi 10.1016/j.jneumeth.2007.11.006): 1 is as good as another repetition, and what many agree on may have more.
@@ -260,8 +261,8 @@ def fit(name: str, fitted: list[Recording], m: Membrane, population: int, genera
         rasters.append(raster)
     found = psn.fit(
         model, CELL, rasters, free=free, stimulus=[injected(x.current, dt, unit) for x in fitted], dt=dt, seed=seed,
-        loss=psn.CoincidenceLoss(window=WINDOW) + 0.003 * psn.RateLoss(), method=psn.DifferentialEvolution(population=population),
-        epochs=generations, progress=False,
+        loss=psn.CoincidenceLoss(window=WINDOW) + 0.003 * psn.RateLoss(), epochs=generations, progress=False,
+        method=psn.DifferentialEvolution(population=population),
     )  # fmt: skip
     # A trial replaces its parent where it is no worse: the population is the best of each line.
     loss = found.history.loss.values[:, :, 0]
