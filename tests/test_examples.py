@@ -39,6 +39,7 @@ def run_here(command: list[str], folder: Path) -> str:
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
         patch.chdir(folder)
         patch.setattr(sys, "argv", command)
+        patch.syspath_prepend(Path(command[0]).parent)  # as Python does for a script
         runpy.run_path(command[0], run_name="__main__")
     plt.close("all")
     return printed.getvalue()
@@ -287,7 +288,7 @@ def check_fit_of_a_recording(printed: str, out: Path, names: tuple[str, str]) ->
 
 
 def test_fit_recording(tmp_path: Path) -> None:
-    printed = run([str(ROOT / "examples" / "fit_recording.py"), "--quick", "--output", "out"], tmp_path)
+    printed = run_here([str(ROOT / "examples" / "fit_recording.py"), "--quick", "--output", "out"], tmp_path)
     ds = check_fit_of_a_recording(printed, tmp_path / "out", ("strong", "weak"))
     # The membrane that made the recording: 100 pF, 12 nS, -62 mV, through 10 MOhm.
     capacitance, leak = numbers("C = # pF, g_L = # nS", printed)
@@ -303,7 +304,7 @@ def test_fit_recording_of_a_recording(tmp_path: Path) -> None:
     if not (folder / "qsnmc2007_a.npz").is_file():
         pytest.skip(f"the recording qsnmc2007_a.npz is not in {folder}; PYSPIKENET_RECORDINGS names its folder")
     script = str(ROOT / "examples" / "fit_recording.py")
-    printed = run([script, str(folder / "qsnmc2007_a.npz"), "--quick", "--output", "out"], tmp_path)
+    printed = run_here([script, str(folder / "qsnmc2007_a.npz"), "--quick", "--output", "out"], tmp_path)
     ds = check_fit_of_a_recording(printed, tmp_path / "out", ("00", "05"))
     assert numbers("stimulus 00: # repetitions, # Hz, Gamma between them #", printed) == [4, 133.1, 0.85]
     assert float(ds.gamma_a.sel(fitted_on="00+05", model="all", of="population").min()) > 0.4
