@@ -299,6 +299,7 @@ def test_fit_recording(tmp_path: Path) -> None:
     assert float(reached.min()) > 0.5
 
 
+@pytest.mark.slow
 def test_fit_recording_of_a_recording(tmp_path: Path) -> None:
     folder = Path(os.environ.get("PYSPIKENET_RECORDINGS", ROOT.parent / "shared" / "data"))
     if not (folder / "qsnmc2007_a.npz").is_file():
