@@ -137,7 +137,7 @@ def sweep(
     fixed: Any = (model, network)
     for name in () if builds else points.space.names:
         try:
-            shape_of(name, fixed[0], fixed[1], stimulus, asked, None)
+            shape_of(name, fixed[0], fixed[1], stimulus, dt)
         except ValueError as problem:
             raise ValueError(f"over{str(problem).removeprefix('free')}") from None
     task = Task(

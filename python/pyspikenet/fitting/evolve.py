@@ -95,9 +95,8 @@ def task_of(
     given = dimensions_of(free, bounds)
     names, dimensions, for_builders = [], {}, []
     for name, dimension in given.items():
-        shape = () if builds else shape_of(name, model, network, stimuli[0], settings, recordings[0])
-        if shape is None or (builds and not is_direct(name, model, stimuli)):
-            shape = ()
+        shape = () if builds else shape_of(name, model, network, stimuli[0], settings["dt"])
+        if builds and not is_direct(name, model, stimuli):
             for_builders.append(name)
         names.append((name, shape))
         size = int(np.prod(shape, dtype=int))
@@ -156,18 +155,11 @@ def _entry(dimension: Any, k: int, size: int) -> Any:
     return Real(float(ends[0]), float(ends[1]))
 
 
-def shape_of(name: str, model: Model, network: Network, stimulus: Any, settings: dict[str, Any], data: Any) -> Any:
+def shape_of(name: str, model: Model, network: Network, stimulus: Any, dt: float | None) -> tuple[int, ...]:
     """The shape of a parameter that the pieces have, or the error that names the unknown one."""
     from ..run import prepare
 
-    run = prepare(
-        model,
-        network,
-        duration=1.0 if settings["dt"] is None else settings["dt"],
-        dt=settings["dt"],
-        stimulus=stimulus,
-        seed=0,
-    )
+    run = prepare(model, network, duration=1.0 if dt is None else dt, dt=dt, stimulus=stimulus, seed=0)
     return free_parameters(name, run, differentiable=False)[0].value.shape
 
 
