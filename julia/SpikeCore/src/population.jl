@@ -42,7 +42,7 @@ mutable struct Population
 end
 
 # Batches of about this many neurons: enough for long sweeps, few enough to stay near the processor.
-const NEURONS_PER_BATCH = 2048
+const NEURONS_PER_BATCH = 8192
 
 # ---- candidates side by side ------------------------------------------------------------------------------------------------
 
