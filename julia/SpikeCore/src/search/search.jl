@@ -192,11 +192,8 @@ function open_search(params, arrays)
     else
         search.candidates = propose!(search.algorithm, search)
     end
-    id = NEXT_SESSION[]
-    NEXT_SESSION[] += 1
-    SESSIONS[id] = search
     result, found = ask_search(search)
-    result["session"] = id
+    result["session"] = new_session(search)
     return result, found
 end
 
