@@ -156,3 +156,10 @@ class Interrupt:
                 if time.monotonic() > deadline:
                     return None
         return future.result()
+
+    def result(self, future: "Future[Any]") -> Any:
+        """The result; KeyboardInterrupt where :meth:`wait` has none."""
+        answer = self.wait(future)
+        if answer is None:
+            raise KeyboardInterrupt
+        return answer

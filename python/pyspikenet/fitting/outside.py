@@ -134,9 +134,8 @@ class _Pymoo(Outside):
         from pymoo.core.problem import Problem
         from pymoo.core.termination import NoTermination
 
-        low, high = (np.array([getattr(x, y) for x in self.space.dimensions.values()], float) for y in ("low", "high"))
         if getattr(self.optimiser, "problem", None) is None:
-            problem = Problem(n_var=len(low), n_obj=self.objectives, xl=low, xu=high)
+            problem = Problem(n_var=len(self.space), n_obj=self.objectives, xl=self.space.low, xu=self.space.high)
             self.optimiser.setup(problem, termination=NoTermination(), seed=seed, verbose=False)
         elif self.optimiser.problem.n_obj != self.objectives:
             raise ValueError(

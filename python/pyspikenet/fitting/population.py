@@ -1,8 +1,9 @@
 """Many candidates at once: what each is, simulated side by side and judged by SpikeCore. Read ``evolve.py`` next."""
 
 import dataclasses
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,22 +44,25 @@ class Task:
 
     def values(self, row: Floats) -> dict[str, Any]:
         """The values of a candidate by name."""
-        plain = self.space.decode(row[None])[0]
-        found, k = {}, 0
-        numbers = list(plain.values())
+        numbers = list(self.space.decode(row[None])[0].values())
+        return {
+            name: np.array(numbers[own], float).reshape(shape) if shape else numbers[own.start]
+            for name, shape, own in self.places()
+        }
+
+    def places(self) -> Iterator[tuple[str, tuple[int, ...], slice]]:
+        """Name and shape of each parameter, and which dimensions of the space are its numbers."""
+        k = 0
         for name, shape in self.names:
-            size = int(np.prod(shape, dtype=int))
-            found[name] = np.array(numbers[k : k + size], float).reshape(shape) if shape else numbers[k]
+            size = math.prod(shape)
+            yield name, shape, slice(k, k + size)
             k += size
-        return found
 
     def start(self) -> dict[str, Any]:
         """Values in the middle of the space, but weights as they are: what the others are checked with."""
-        low, high = (
-            np.array([getattr(x, end) for x in self.space.dimensions.values()], float) for end in ("low", "high")
-        )
+        middle = (self.space.low + self.space.high) / 2
         real = np.array([isinstance(x, Real) for x in self.space.dimensions.values()])
-        values = self.values(np.where(real, (low + high) / 2, np.floor((low + high) / 2)))
+        values = self.values(np.where(real, middle, np.floor(middle)))
         return {name: 1.0 if name.split(".")[0] == SCALE else x for name, x in values.items()}
 
     def pieces(self, values: Mapping[str, Any], protocol: int) -> Pieces:
@@ -303,16 +307,15 @@ class Protocol:
 
     def _columns(self, rows: Floats) -> list[Floats]:
         """The numbers of all candidates, one array (candidate, ...) per parameter."""
-        found, k, dimensions = [], 0, list(self.task.space.dimensions.values())
-        for name, shape in self.task.names:
-            size = int(np.prod(shape, dtype=int))
-            block = rows[:, k : k + size].copy()
-            for j, dimension in enumerate(dimensions[k : k + size]):
+        found, dimensions = [], list(self.task.space.dimensions.values())
+        for name, shape, own in self.task.places():
+            if name not in self.task.direct:
+                continue
+            block = rows[:, own].copy()
+            for j, dimension in enumerate(dimensions[own]):
                 if isinstance(dimension, Categorical):
                     block[:, j] = np.asarray(dimension.choices, float)[block[:, j].astype(int)]
-            if name in self.task.direct:
-                found.append(block.reshape(len(rows), *shape))
-            k += size
+            found.append(block.reshape(len(rows), *shape))
         return found
 
     def _one_by_one(self, rows: Floats, seed: int | None, trains: bool, interrupt: Interrupt | None) -> Any:
@@ -352,7 +355,7 @@ class Protocol:
         piece = max(1, int(FIRST_PIECE / (neurons * self.run.trials.size)))
         while True:
             future = get_engine().submit("advance_population", params | {"steps": min(piece, steps)}, values)
-            answer, found = future.result() if interrupt is None else interrupted(interrupt.wait(future))
+            answer, found = future.result() if interrupt is None else interrupt.result(future)
             if answer["done"] >= steps:
                 return answer, found
             params, values = params | {"begin": False}, {}
@@ -363,13 +366,6 @@ class Protocol:
         if self._session is not None and self._pid == os.getpid():
             get_engine().submit("close", {"session": self._session})
         self._session = None
-
-
-def interrupted(answer: Any) -> Any:
-    """The answer, or KeyboardInterrupt where there is none."""
-    if answer is None:
-        raise KeyboardInterrupt
-    return answer
 
 
 def _network_of(data: Any, network: Network) -> Network:

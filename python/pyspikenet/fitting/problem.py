@@ -211,12 +211,7 @@ class Problem:
 
     def _call(self, method: str, params: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Any:
         future = self._engine.submit(method, {"session": self._id, **params}, arrays)
-        if self.interrupt is None:
-            return future.result()
-        answer = self.interrupt.wait(future)
-        if answer is None:
-            raise KeyboardInterrupt
-        return answer
+        return future.result() if self.interrupt is None else self.interrupt.result(future)
 
     def _slots(self, name: str, values: Sequence[Floats]) -> dict[str, NDArray[Any]]:
         flat = [x for free, value in zip(self.question.free, values, strict=True) for x in free.to_slots(value)]

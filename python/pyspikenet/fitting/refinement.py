@@ -19,9 +19,7 @@ TRIED = 64  # points per candidate of the first population at which it is asked
 
 def unit_cube(space: Space) -> tuple[Floats, Floats, Any]:
     """Low and high ends of the dimensions on their scales, and which scales are logarithmic."""
-    dimensions = list(space.dimensions.values())
-    log = np.array([x.log for x in dimensions])
-    low, high = (np.array([getattr(x, end) for x in dimensions], float) for end in ("low", "high"))
+    low, high, log = space.low, space.high, space.log
     return (
         np.where(log, np.log(np.where(log, low, 1.0)), low),
         np.where(log, np.log(np.where(log, high, 1.0)), high),
@@ -52,9 +50,7 @@ def seed_population(earlier: "PopulationFit", task: Task, algorithm: Any, seed: 
     low, high, log = unit_cube(space)
     rows = history.parameters.values.reshape(-1, len(space))
     losses = history.loss.values[:, :, 0].ravel()
-    inside = np.isfinite(losses) & (
-        (rows >= [x.low for x in space.dimensions.values()]) & (rows <= [x.high for x in space.dimensions.values()])
-    ).all(axis=1)
+    inside = np.isfinite(losses) & ((rows >= space.low) & (rows <= space.high)).all(axis=1)
     rows, losses = rows[inside], losses[inside]
     if not len(rows):
         raise ValueError("warm_start must have candidates within the bounds of this fit, got none")
@@ -89,11 +85,9 @@ def refined(found: "PopulationFit", given: dict[str, Any], method: str, epochs: 
     task = found.task
     if task.builds or len(task.stimuli) > 1 or len(task.objectives) > 1:
         raise ValueError("refine must be None where pieces are functions, and with several stimuli or objectives")
-    columns = dict(zip(task.space.names, task.space.dimensions.values(), strict=True))
     bounds, rates = {}, {}
-    for name, shape in task.names:
-        own = [x for key, x in columns.items() if key == name or key.startswith(f"{name}[")]
-        low, high = (np.array([getattr(x, end) for x in own], float).reshape(shape) for end in ("low", "high"))
+    for name, shape, own in task.places():
+        low, high = (ends[own].reshape(shape) for ends in (task.space.low, task.space.high))
         bounds[name] = (low, high)
         rates[name] = 0.005 * float(np.mean(high - low))
     more: dict[str, Any] = {"learning_rate": rates} if method == "adam" else {}

@@ -126,6 +126,21 @@ class Space:
     def names(self) -> list[str]:
         return list(self.dimensions)
 
+    @property
+    def low(self) -> Floats:
+        """The lower bound of each dimension, in the user's units."""
+        return np.array([x.low for x in self.dimensions.values()], float)
+
+    @property
+    def high(self) -> Floats:
+        """The upper bound of each dimension."""
+        return np.array([x.high for x in self.dimensions.values()], float)
+
+    @property
+    def log(self) -> NDArray[np.bool_]:
+        """Whether the scale of each dimension is logarithmic."""
+        return np.array([x.log for x in self.dimensions.values()])
+
     def __len__(self) -> int:
         return len(self.dimensions)
 
@@ -185,11 +200,10 @@ class Space:
 
     def to_wire(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Parameters and arrays for SpikeCore."""
-        all_of = list(self.dimensions.values())
-        return {"kinds": [KINDS[type(x)] for x in all_of]}, {
-            "log": np.array([x.log for x in all_of]),
-            "low": np.array([x.low for x in all_of], dtype=float),
-            "high": np.array([x.high for x in all_of], dtype=float),
+        return {"kinds": [KINDS[type(x)] for x in self.dimensions.values()]}, {
+            "log": self.log,
+            "low": self.low,
+            "high": self.high,
         }
 
 
