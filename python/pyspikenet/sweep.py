@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .engine.session import Interrupt
 from .fitting.checkpoint import fingerprint, mark_of
-from .fitting.evolve import dimensions_of, is_direct, shape_of
+from .fitting.evolve import dimensions_of, is_direct, shapes_of
 from .fitting.free import Floats
 from .fitting.measures import measures_of
 from .fitting.population import Evaluator, Task, is_builder
@@ -135,9 +135,9 @@ def sweep(
     for_builders = tuple(name for name in points.space.names if not is_direct(name, model, (stimulus,)))
     builds = any(is_builder(x) for x in (model, network, stimulus))
     fixed: Any = (model, network)
-    for name in () if builds else points.space.names:
+    if not builds:
         try:
-            shape_of(name, fixed[0], fixed[1], stimulus, dt)
+            shapes_of(points.space.names, fixed[0], fixed[1], stimulus, dt)
         except ValueError as problem:
             raise ValueError(f"over{str(problem).removeprefix('free')}") from None
     task = Task(

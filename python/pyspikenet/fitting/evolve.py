@@ -1,7 +1,7 @@
 """Fits that search by populations of candidates: what :func:`fit` does for methods that follow no gradient."""
 
 import contextlib
-import time
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from ..engine.session import Interrupt
 from ..models.base import Model
 from ..network import Network
-from ..parameters import flag, number, shown, whole_number
+from ..parameters import flag, shown, whole_number
 from .algorithms import (
     CMAES,
     NSGA2,
@@ -26,6 +26,7 @@ from .evolved import Evolution, PopulationFit
 from .free import Floats, free_parameters
 from .losses import CrossEntropy, Loss, WeightedLosses, losses_of
 from .outside import is_optimiser, outside
+from .plan import Ending
 from .population import Evaluator, Judged, Task, is_builder
 from .refinement import refined, seed_population
 from .search import Search
@@ -93,13 +94,14 @@ def task_of(
             raise TypeError(f"{name} must be a {kind.__name__}, or a function of the free parameters, got {shown(x)}")
     builds = any(is_builder(x) for x in (model, network, *stimuli))
     given = dimensions_of(free, bounds)
+    shapes = {} if builds else shapes_of(list(given), model, network, stimuli[0], settings["dt"])
     names, dimensions, for_builders = [], {}, []
     for name, dimension in given.items():
-        shape = () if builds else shape_of(name, model, network, stimuli[0], settings["dt"])
+        shape = () if builds else shapes[name]
         if builds and not is_direct(name, model, stimuli):
             for_builders.append(name)
         names.append((name, shape))
-        size = int(np.prod(shape, dtype=int))
+        size = math.prod(shape)
         for k in range(size):
             dimensions[f"{name}[{k}]" if shape else name] = dimension if not shape else _entry(dimension, k, size)
     return Task(
@@ -155,12 +157,14 @@ def _entry(dimension: Any, k: int, size: int) -> Any:
     return Real(float(ends[0]), float(ends[1]))
 
 
-def shape_of(name: str, model: Model, network: Network, stimulus: Any, dt: float | None) -> tuple[int, ...]:
-    """The shape of a parameter that the pieces have, or the error that names the unknown one."""
+def shapes_of(
+    names: list[str], model: Model, network: Network, stimulus: Any, dt: float | None
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of parameters that the pieces have, or the error that names the unknown one."""
     from ..run import prepare
 
     run = prepare(model, network, duration=1.0 if dt is None else dt, dt=dt, stimulus=stimulus, seed=0)
-    return free_parameters(name, run, differentiable=False)[0].value.shape
+    return {free.name: free.value.shape for free in free_parameters(names, run, differentiable=False)}
 
 
 def is_direct(name: str, model: Any, stimuli: Sequence[Any]) -> bool:
@@ -183,7 +187,7 @@ def evolve(task: Task, plan: Plan, keeper_of: Callable[[str], Checkpoint], bar_o
         "algorithm": repr(plan.algorithm) if named else type(plan.algorithm).__name__, "start": mark_of(plan.start),
     }  # fmt: skip
     keeper = keeper_of(fingerprint(asked, here.arrays()))
-    evolution = Evolution(task, plan.generations, n_objectives)
+    evolution = Evolution(task, n_objectives)
     with contextlib.ExitStack() as held:
         held.callback(judge.close)
         state = keeper.read()
@@ -203,13 +207,13 @@ def evolve(task: Task, plan: Plan, keeper_of: Callable[[str], Checkpoint], bar_o
         _search(task, plan, judge, optimiser, evolution, keeper, held.enter_context(bar_of()))
         if evolution.stopped == "interrupted" and not evolution.generation:
             raise KeyboardInterrupt
-        return evolution.result()
+        return evolution.result(here.protocols[0])
 
 
 def _search(
     task: Task, plan: Plan, judge: Any, optimiser: Any, evolution: Evolution, keeper: Checkpoint, bar: Any
 ) -> None:
-    began = time.monotonic()
+    ending = Ending(plan.patience, plan.budget)
     bar.update(evolution.generation)
 
     def state() -> dict[str, Any]:
@@ -234,14 +238,8 @@ def _search(
                 bar.set_postfix_str(f"loss {evolution.lowest:.4g}", refresh=False)
                 bar.update(1)
                 told = plan.callback is not None and plan.callback(evolution)
-                if interrupt.requested:
-                    evolution.stopped = "interrupted"
-                elif plan.patience is not None and evolution.generation - evolution.best_generation >= plan.patience:
-                    evolution.stopped = "patience"
-                elif plan.budget is not None and time.monotonic() - began > plan.budget:
-                    evolution.stopped = "time"
-                elif told:
-                    evolution.stopped = "callback"
+                waited = evolution.generation - evolution.best_generation
+                evolution.stopped = ending.reason(interrupt.requested, waited, told)
         except KeyboardInterrupt:
             evolution.stopped = "interrupted"
     if evolution.generation:
@@ -272,7 +270,7 @@ OF_GRADIENTS = {
 
 def fit_by_population(given: dict[str, Any]) -> PopulationFit:
     """:func:`fit`, with its arguments by name, where a population searches."""
-    from ..simulate import check_progress, progress_bar
+    from ..simulate import progress_bar
 
     method = given["method"]
     for name, default in OF_GRADIENTS.items():
@@ -280,9 +278,6 @@ def fit_by_population(given: dict[str, Any]) -> PopulationFit:
             raise ValueError(
                 f"{name} is for methods that follow gradients, not for {shown(method)}; got {shown(given[name])}"
             )
-    check_progress(given["progress"])
-    if given["callback"] is not None and not callable(given["callback"]):
-        raise TypeError(f"callback must be callable, got {shown(given['callback'])}")
     settings = {
         x: given[x] for x in ("duration", "dt", "trials", "seed", "initial_state", "dtype", "threads", "equilibration")
     }
@@ -303,16 +298,13 @@ def fit_by_population(given: dict[str, Any]) -> PopulationFit:
     start = (
         None if given["warm_start"] is None else seed_population(given["warm_start"], task, algorithm, given["seed"])
     )
-    waits = None if given["patience"] is None else whole_number("patience", given["patience"], 1)
-    budget = None if given["time_budget"] is None else number("time_budget", given["time_budget"], "positive")
-    generations = whole_number("epochs", given["epochs"], 1)
     plan = Plan(
-        algorithm, generations, given["seed"], flag("fresh_noise", given["fresh_noise"]), waits, budget,
-        given["callback"], given["executor"], start,
+        algorithm, given["epochs"], given["seed"], flag("fresh_noise", given["fresh_noise"]), given["patience"],
+        given["time_budget"], given["callback"], given["executor"], start,
     )  # fmt: skip
 
     def bar() -> Any:
-        found = progress_bar(given["progress"], generations, "searching")
+        found = progress_bar(given["progress"], given["epochs"], "searching")
         found.bar_format = BAR
         return found
 

@@ -2,14 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..models.base import Model
 from ..network import Network
-from .free import Floats, Pieces
+from .free import Floats
 from .population import Protocol, Task
 from .predict import predicted
 
@@ -33,7 +32,7 @@ class Evolution:
         Generation, candidate and reason of those that failed.
     """
 
-    def __init__(self, task: Task, generations: int, objectives: int) -> None:
+    def __init__(self, task: Task, objectives: int) -> None:
         self.task, self.objectives = task, objectives
         self.candidates: list[Floats] = []
         self.losses: list[Floats] = []
@@ -93,14 +92,11 @@ class Evolution:
             (int(g), int(c), str(why)) for (g, c), why in zip(arrays["failed"], arrays["reasons"], strict=True)
         ]
 
-    def result(self) -> "PopulationFit":
-        """What was found."""
-        if not self.losses and self.stopped == "interrupted":
-            raise KeyboardInterrupt
+    def result(self, protocol: Protocol) -> "PopulationFit":
+        """What was found; `protocol`: the first one."""
         if not self.losses or not math.isfinite(self.lowest):
             last = f"; the last one: {self.failures[-1][2]}" if self.failures else ""
             raise RuntimeError(f"no candidate of {self.generation} generations could be judged{last}")
-        protocol = Protocol(self.task, 0)
         pieces = self.task.pieces(self.parameters, 0)
         return PopulationFit(
             pieces.model, pieces.network, pieces.stimulus, dict(pieces.initial), self.lowest, self.parameters,
@@ -119,10 +115,7 @@ class Evolution:
             return found
 
         losses = padded(self.losses, self.objectives)
-        first = np.where(np.isfinite(losses[:, :, 0]), losses[:, :, 0], np.nan)
-        with np.errstate(all="ignore"):
-            least = np.fmin.reduce(np.where(np.isnan(first), math.inf, first), axis=1)
-        best = np.minimum.accumulate(least)
+        best = np.minimum.accumulate(np.nanmin(losses[:, :, 0], axis=1))
         return xarray.Dataset(
             {
                 "best": ("generation", best, {"long_name": "lowest loss so far"}),
@@ -198,9 +191,7 @@ class PopulationFit:
         if not 0 <= stimulus_number < len(self.task.stimuli):
             raise ValueError(f"stimulus_number must lie in 0..{len(self.task.stimuli) - 1}, got {stimulus_number}")
         protocol = self.protocol if stimulus_number == 0 else Protocol(self.task, stimulus_number)
-        pieces = self.task.pieces(self.parameters, stimulus_number)
-        question: Any = SimpleNamespace(run=protocol.run)
-        return predicted(question, Pieces(*pieces_of(pieces)), changes)
+        return predicted(protocol.run, self.task.pieces(self.parameters, stimulus_number), changes)
 
     @property
     def front(self) -> "xarray.Dataset":
@@ -233,11 +224,6 @@ class PopulationFit:
         ax.legend(frameon=False)
         ax.set(xlabel="generation", ylabel="loss")
         return tidy(ax)
-
-
-def pieces_of(pieces: Pieces) -> tuple[Any, ...]:
-    """Model, network, stimulus and initial state."""
-    return pieces.model, pieces.network, pieces.stimulus, pieces.initial
 
 
 def not_dominated(losses: Floats) -> Any:

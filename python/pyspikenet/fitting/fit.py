@@ -1,7 +1,6 @@
 """fit(): parameters that make a network do what data say, found by following gradients."""
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from .checkpoint import Checkpoint, fingerprint
 from .evolve import ALGORITHMS, algorithm_of, fit_by_population
 from .free import with_values
 from .losses import Loss, Schedule, WeightedLosses
-from .plan import Plan, learning_rates
+from .plan import Ending, Plan, learning_rates
 from .predict import Progress
 from .problem import Outcome, Problem, ask
 from .result import Fit, History
@@ -191,6 +190,12 @@ def fit(
     True
     """
     given = dict(locals())
+    n_epochs = whole_number("epochs", epochs, 1)
+    waits = None if patience is None else whole_number("patience", patience, 1)
+    budget = None if time_budget is None else number("time_budget", time_budget, "positive")
+    check_progress(progress)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, got {shown(callback)}")
     if algorithm_of(method) is not None:
         return fit_by_population(given)
     if not isinstance(method, str) or method not in METHODS:
@@ -212,12 +217,6 @@ def fit(
         if name not in chosen:
             raise ValueError(f"settings of {method} must be from {', '.join(chosen)}, got {shown(name)}")
         chosen[name] = number(f"settings[{name!r}]", value, "nonnegative")
-    n_epochs = whole_number("epochs", epochs, 1)
-    waits = None if patience is None else whole_number("patience", patience, 1)
-    budget = None if time_budget is None else number("time_budget", time_budget, "positive")
-    check_progress(progress)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be callable, got {shown(callback)}")
     question = ask(
         loss, model, network, stimulus, data, free, duration=duration, dt=dt, trials=trials, seed=seed,
         initial_state=initial_state, dtype=dtype, threads=threads, equilibration=equilibration, surrogate=surrogate,
@@ -272,15 +271,15 @@ class _Search:
 
     def go(self, bar: Any) -> None:
         self._resume()
-        began = time.monotonic()
+        ending = Ending(self.plan.patience, self.plan.budget)
         bar.update(self.epoch)
         with Interrupt() as interrupt:
             self.problem.interrupt = interrupt
             try:
                 if self.plan.method == "lbfgs":
-                    self._lbfgs(bar, began)
+                    self._lbfgs(bar, ending)
                 else:
-                    self._descend(bar, began)
+                    self._descend(bar, ending)
                 if self.stopped == "epochs":
                     self._judge_last()
             except KeyboardInterrupt:
@@ -288,7 +287,7 @@ class _Search:
         self.problem.interrupt = None
         self.keeper.write(self._state(), at_once=True)
 
-    def _descend(self, bar: Any, began: float) -> None:
+    def _descend(self, bar: Any, ending: Ending) -> None:
         plan = self.plan
         while self.epoch < plan.epochs:
             values = self.last
@@ -302,7 +301,7 @@ class _Search:
             self._note(values, outcomes, bar)
             self.last = self.problem.values()
             self.keeper.write(self._state)
-            if self._is_over(began):
+            if self._is_over(ending):
                 return
 
     def _note(self, values: list[Any], outcomes: list[tuple[int, Outcome]], bar: Any) -> None:
@@ -316,18 +315,11 @@ class _Search:
         bar.set_postfix_str(f"loss {loss:.4g}{right}", refresh=False)
         bar.update(1)
 
-    def _is_over(self, began: float) -> bool:
-        plan = self.plan
-        told = plan.callback is not None and plan.callback(self._progress())
+    def _is_over(self, ending: Ending) -> bool:
+        told = self.plan.callback is not None and self.plan.callback(self._progress())
         interrupt = self.problem.interrupt
-        if interrupt is not None and interrupt.requested:
-            self.stopped = "interrupted"
-        elif plan.patience is not None and self.epoch - self.best_epoch >= plan.patience:
-            self.stopped = "patience"
-        elif plan.budget is not None and time.monotonic() - began > plan.budget:
-            self.stopped = "time"
-        elif told:
-            self.stopped = "callback"
+        interrupted = interrupt is not None and interrupt.requested
+        self.stopped = ending.reason(interrupted, self.epoch - self.best_epoch, told) or "epochs"
         return self.stopped != "epochs"
 
     def _progress(self) -> Progress:
@@ -349,7 +341,7 @@ class _Search:
         if loss < self.best[0]:
             self.best = (loss, self.last)
 
-    def _lbfgs(self, bar: Any, began: float) -> None:
+    def _lbfgs(self, bar: Any, ending: Ending) -> None:
         from scipy.optimize import Bounds, minimize
 
         plan, problem = self.plan, self.problem
@@ -373,7 +365,7 @@ class _Search:
             latest.append((x.copy(), found))
             self.last = unpacked(x.copy())
             self.keeper.write(self._state)
-            if self._is_over(began):
+            if self._is_over(ending):
                 raise StopIteration
 
         start = np.concatenate([x.ravel() for x in values])

@@ -1,5 +1,6 @@
 """The settings of a fit: which trials, learning rates and weights of losses each epoch has."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,6 +34,27 @@ def learning_rates(given: Any, free: list[Free]) -> list[Rate]:
         else number(f"learning_rate[{name!r}]", given[name], "nonnegative")
         for name in names
     ]
+
+
+class Ending:
+    """When a fit is over before its last epoch; its time begins when this is made."""
+
+    def __init__(self, patience: int | None, seconds: float | None) -> None:
+        self.patience, self.seconds = patience, seconds
+        self._began = time.monotonic()
+
+    def reason(self, interrupted: bool, waited: int, told: bool | None) -> str:
+        """Why it is over after an epoch; empty if it is not.
+
+        `waited`: epochs without a new lowest loss; `told`: what the callback returned.
+        """
+        if interrupted:
+            return "interrupted"
+        if self.patience is not None and waited >= self.patience:
+            return "patience"
+        if self.seconds is not None and time.monotonic() - self._began > self.seconds:
+            return "time"
+        return "callback" if told else ""
 
 
 class Plan:

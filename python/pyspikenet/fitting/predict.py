@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..models.base import Model
 from ..network import Network
+from ..run import Run
 from .free import Pieces, with_values
 from .losses import CrossEntropy
 from .problem import Question
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     import xarray
 
 
-def predicted(question: Question, pieces: Pieces, changes: Mapping[str, Any]) -> "xarray.Dataset":
-    """The pieces, simulated as in the fit but for `changes`."""
+def predicted(run: Run, pieces: Pieces, changes: Mapping[str, Any]) -> "xarray.Dataset":
+    """The pieces, simulated as in the run of a fit but for `changes`."""
     from ..simulate import simulate
 
-    run = question.run
     arguments: dict[str, Any] = {
         "duration": run.n_steps * run.dt,
         "dt": run.dt,
@@ -45,10 +45,10 @@ def classified(question: Question, pieces: Pieces, changes: Mapping[str, Any]) -
         raise ValueError(f"classes need a fit with a CrossEntropy, got one with {names}")
     chosen, order = np.unique(pieces.network.positions(loss.readout, "readout"), return_inverse=True)
     if loss.variable == "spikes":
-        ds = predicted(question, pieces, changes)
+        ds = predicted(question.run, pieces, changes)
         course = ds.spk.counts(question.run.dt).values[:, :, chosen]
     else:
-        ds = predicted(question, pieces, {**changes, "record": loss.variable, "record_neurons": chosen})
+        ds = predicted(question.run, pieces, {**changes, "record": loss.variable, "record_neurons": chosen})
         course = ds[loss.variable].values
     z = course[:, -1] if loss.reduction == "last" else getattr(course, loss.reduction)(axis=1)
     return xarray.DataArray(
@@ -107,7 +107,7 @@ class Progress:
         **changes
             Arguments of :func:`simulate` that are to differ from those of the fit.
         """
-        return predicted(self.question, self.pieces, changes)
+        return predicted(self.question.run, self.pieces, changes)
 
     def classes(self, **changes: Any) -> "xarray.DataArray":
         """Class of each trial by the model as it is now, as :meth:`Fit.classes` by the best one.

@@ -154,7 +154,7 @@ class Fit:
             Arguments of :func:`simulate` that are to differ, such as ``duration``, ``stimulus``, ``trials``, ``seed``
             or ``record``.
         """
-        return predicted(self.question, self._pieces, changes)
+        return predicted(self.question.run, self._pieces, changes)
 
     def classes(self, **changes: Any) -> xarray.DataArray:
         """Class of each trial by the best model: where z of the :class:`CrossEntropy` is largest.
