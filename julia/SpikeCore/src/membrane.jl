@@ -134,9 +134,10 @@ function build_cells(@nospecialize(make), p::Parameters, ::Type{T}, dt::Float64)
     cell, given = made[1], made[2]::Vector{Any}
     C = retyped(typeof(cell), Float64, T)
     resting(i) = Base.invokelatest(rest, Base.invokelatest(make, p, i))
-    description = blueprint(T, C, p, given, resting)
+    different = differing(p)
+    description = blueprint(T, C, p, given, resting, different)
     isempty(p.arrays) && return Base.invokelatest(shared_cells, C, T, cell), description
-    return Base.invokelatest(different_cells, C, T, p, make, cell, dt), description
+    return Base.invokelatest(different_cells, C, T, p, make, cell, dt, different), description
 end
 
 "The cell of neuron `i`, and its receptors as given."
@@ -150,13 +151,13 @@ end
 
 shared_cells(::Type{C}, ::Type{T}, @nospecialize(cell)) where {C,T} = Shared{C}(unflat(C, converted(T, flat(cell))))
 
-function different_cells(::Type{C}, ::Type{T}, p::Parameters, @nospecialize(make), @nospecialize(first_cell), dt::Float64) where {C,T}
+function different_cells(::Type{C}, ::Type{T}, p::Parameters, @nospecialize(make), @nospecialize(first_cell), dt::Float64,
+                         different::Vector{Vector{Float64}}) where {C,T}
     n_numbers = length(flat(first_cell))
     columns = [Vector{T}(undef, p.n) for _ in 1:n_numbers]
-    given = differing(p)
     for i in 1:p.n
         # A cell like the one before it, of the same population, is not made again.
-        i > 1 && alike(given, i) ? repeat_columns!(columns, i) :
+        i > 1 && alike(different, i) ? repeat_columns!(columns, i) :
             fill_columns!(columns, i, flat(i == 1 ? first_cell : one_cell(make, p, i, dt)[1]))
     end
     return PerCell{C,NTuple{n_numbers,Vector{T}}}((columns...,))
@@ -180,7 +181,8 @@ function fill_columns!(columns::Vector{Vector{T}}, i::Int, numbers) where {T}
 end
 
 "What the loop needs to know of the state of a cell."
-function blueprint(::Type{T}, @nospecialize(C), p::Parameters, given::Vector{Any}, @nospecialize(resting)) where {T}
+function blueprint(::Type{T}, @nospecialize(C), p::Parameters, given::Vector{Any}, @nospecialize(resting),
+                   different::Vector{Vector{Float64}}) where {T}
     M = membrane_type(C)
     names, arrivals = String[string(v) for v in variables(M)], Int[]
     for (d, r) in zip(p.numbers["receptors"], given)
@@ -189,7 +191,6 @@ function blueprint(::Type{T}, @nospecialize(C), p::Parameters, given::Vector{Any
     end
     append!(arrivals, own_arrivals(M))
     initial = Vector{T}[zeros(T, p.n) for _ in names]
-    different = differing(p)
     for i in 1:p.n
         at_rest = i > 1 && alike(different, i) ? nothing : resting(i)
         for k in 1:n_variables(M)::Int
