@@ -54,8 +54,8 @@ class Trains:
 def spike_trains(name: str, given: Any) -> Trains:
     """One train or a sequence of them, sorted, or the error that names the first bad entry."""
     if _is_one(given):
-        return _joined(name, [_times(name, given)], True)
-    return _joined(name, [_times(f"{name}[{k}]", x) for k, x in enumerate(given)], False)
+        return _joined(name, [train_times(name, given)], True)
+    return _joined(name, [train_times(f"{name}[{k}]", x) for k, x in enumerate(given)], False)
 
 
 def dataset_trains(dataset: "xarray.Dataset", trials: NDArray[Any]) -> Trains:
@@ -82,7 +82,7 @@ def _is_one(given: Any) -> bool:
     return all(np.ndim(x) == 0 for x in given) if len(given) < 2 else np.ndim(next(iter(given))) == 0
 
 
-def _times(name: str, given: Any) -> NDArray[np.float64]:
+def train_times(name: str, given: Any) -> NDArray[np.float64]:
     """Spike times in ms; trains with a unit of their own, such as those of Neo, are converted."""
     if type(given) is np.ndarray and given.dtype == np.float64 and given.ndim == 1:
         return given

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..parameters import as_array, number, shown
-from ..trains import _times
+from ..trains import train_times
 from .recording import Floats, Recorded, Signal, check_same_size, spikes_of
 from .units import Names
 
@@ -55,7 +55,7 @@ def _trials(given: Any, scale: float) -> list[list[Floats]]:
     for r, trial in enumerate(trials):
         found.append([])
         for i, train in enumerate(trial):
-            times = _times(f"recording (trial {r}, neuron {i})", train)
+            times = train_times(f"recording (trial {r}, neuron {i})", train)
             found[r].append(times if hasattr(train, "rescale") else times * scale)
     return found
 
