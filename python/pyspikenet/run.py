@@ -19,6 +19,8 @@ from .stimulus import NoiseCurrent, PoissonInput, SpikeStimulus, Stimulus, stimu
 
 MOST_TRIALS = 2**32
 MOST_REFRACTORY = 2**30
+# The last one is for tests: one lane after the other, on any Julia.
+DEVICES = ("cpu", "cuda", "kernels", "serial")
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def prepare(
     initial_state: Any = None,
     dtype: str = "float64",
     threads: int | None = None,
+    device: str = "cpu",
     given: list[GivenSpikes] | None = None,
 ) -> Run:
     """Checks everything against everything; what it returns is valid."""
@@ -143,6 +146,10 @@ def prepare(
         "threads": _threads(threads),
         "initial": "random" if warm_up else "rest",
     }
+    if device_name(device) != "cpu":
+        params["device"] = device
+        if plasticity is not None:
+            raise ValueError(f"device must be 'cpu' for a network with plasticity, got {device!r}")
     arrays: dict[str, NDArray[Any]] = {"trials": trial_ids}
     for j, projection in enumerate(projections, 1):
         arrays |= {f"projection.{j}.{name}": array for name, array in projection.arrays.items()}
@@ -164,6 +171,8 @@ def prepare(
         raise ValueError("initial_state must not hold spikes where spikes are given")
     clamped = given if given is not None else history
     if clamped is not None:
+        if "device" in params:
+            raise ValueError(f"device must be 'cpu' where spikes are given, got {device!r}")
         if history is not None:
             first_step = warm_up_steps = -history[0].n_steps
             warm_up = -warm_up_steps
@@ -317,6 +326,13 @@ def _record(record: Any, model: Model, n_plastic: int) -> tuple[str, ...]:
         if not isinstance(name, str) or (name not in known and (name != "mean_rate" or "rate" not in known)):
             raise ValueError(f"record must be from {known}, got {shown(name)}")
     return tuple(dict.fromkeys(names))
+
+
+def device_name(device: Any) -> str:
+    """A device by name; whether it can be used is known to Julia only."""
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(map(repr, DEVICES[:-1]))}, got {shown(device)}")
+    return str(device)
 
 
 def _threads(threads: Any) -> int:

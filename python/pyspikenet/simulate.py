@@ -34,6 +34,7 @@ def simulate(
     initial_state: "Mapping[str, ArrayLike] | xarray.Dataset | None" = None,
     dtype: str = "float64",
     threads: int | None = None,
+    device: str = "cpu",
     progress: bool | None = None,
 ) -> "xarray.Dataset":
     """Simulates a network and returns its spikes.
@@ -82,6 +83,10 @@ def simulate(
     threads : int, optional
         Threads to use; default, and at most, those the engine was started with (:func:`configure`). Spikes do not
         depend on it.
+    device : {"cpu", "cuda", "kernels"}
+        Where to compute: "cuda" is an Nvidia GPU, through the Julia package CUDA; "kernels" runs what a GPU runs on the
+        processor, through KernelAbstractions. Random numbers are the same on each; spikes are up to rounding, as
+        the order of sums differs. Plastic synapses need "cpu".
     progress : bool, optional
         Whether to show a progress bar; default: in a terminal or notebook, when a run takes more than a second.
 
@@ -112,7 +117,7 @@ def simulate(
     run = prepare(
         model, network, duration=duration, dt=dt, stimulus=stimulus, trials=trials, seed=seed, record=record,
         record_neurons=record_neurons, record_every=record_every, plasticity=plasticity, equilibration=equilibration,
-        initial_state=initial_state, dtype=dtype, threads=threads,
+        initial_state=initial_state, dtype=dtype, threads=threads, device=device,
     )  # fmt: skip
     return _advance(run, progress)
 

@@ -21,6 +21,7 @@ from .fitting.space import Categorical, Integer, Real, Space
 from .fitting.workers import Crew
 from .models.base import Model
 from .network import Network
+from .run import device_name
 from .parameters import flag, seed_number, shown, whole_number
 from .simulate import check_progress, progress_bar
 from .stimulus import Stimulus, StimulusSum
@@ -55,6 +56,7 @@ def sweep(
     initial_state: "Mapping[str, ArrayLike] | xarray.Dataset | None" = None,
     dtype: str = "float64",
     threads: int | None = None,
+    device: str = "cpu",
     executor: Any = None,
     path: "str | os.PathLike[str] | None" = None,
     resume: bool = False,
@@ -81,7 +83,7 @@ def sweep(
     each : str or sequence of str, optional
         "trial", "neuron" or both: what features are given for each of. Default: their mean over trials and neurons,
         without those that have too few spikes.
-    duration, dt, trials, initial_state, dtype, threads, progress
+    duration, dt, trials, initial_state, dtype, threads, device, progress
         As in :func:`simulate`.
     samples : int, optional
         How many random points are drawn. Default: a grid.
@@ -125,7 +127,8 @@ def sweep(
     check_progress(progress)
     asked = {
         "duration": duration, "dt": dt, "trials": trials, "seed": seed_number("seed", seed),
-        "initial_state": initial_state, "dtype": dtype, "threads": threads, "equilibration": equilibration,
+        "initial_state": initial_state, "dtype": dtype, "threads": threads,
+        "device": device_name(device), "equilibration": equilibration,
     }  # fmt: skip
     points = _points(over, samples, design, seed)
     measures = measures_of(measure, each)

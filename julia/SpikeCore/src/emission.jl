@@ -67,6 +67,12 @@ function poisson_by_rejection(mu::Float64, source::Source, index::Integer, step:
 end
 
 function log_factorial(k::Float64)
-    k <= 20 && return log(Float64(factorial(Int(k))))
+    if k <= 20
+        product = 1
+        for j in 2:Int(k)
+            product *= j
+        end
+        return log(Float64(product))
+    end
     return k * log(k) - k + 0.5 * log(2pi * k) + 1 / 12k - 1 / 360k^3 + 1 / 1260k^5
 end

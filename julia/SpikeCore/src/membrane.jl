@@ -59,7 +59,7 @@ end
 
 # `map` takes another, slow way for tuples of more than 15.
 @generated converted(::Type{T}, t::NTuple{N,Any}) where {T,N} = Expr(:tuple, [:(T(t[$k])) for k in 1:N]...)
-@generated elements(columns::NTuple{N,Vector}, i::Int) where {N} =
+@generated elements(columns::NTuple{N,AbstractVector}, i::Int) where {N} =
     Expr(:block, Expr(:meta, :inline), Expr(:tuple, [:(@inbounds columns[$k][i]) for k in 1:N]...))
 
 "The type with `D` for every number of type `T`."

@@ -161,7 +161,7 @@ function begin_generation!(population::Population, arrays)
         batch = Batch(nothing, Dict{Int,String}(), range, params["period"], [Int64[] for _ in 1:K], [Int32[] for _ in 1:K],
                       [zeros(length(range), K) for _ in population.losses])
         trying!(batch) do
-            batch.run = Base.invokelatest(Run, params, own)
+            batch.run = Base.invokelatest(run_on, get(params, "device", "cpu"), params, own)
             batch.failed = batch.run.setup.failed
         end
         push!(population.batches, batch)
@@ -191,7 +191,7 @@ function advance_generation!(population::Population, n_steps::Int)
     return nothing
 end
 
-function advance_batch!(population::Population, batch::Batch, run::Run, n_steps::Int)
+function advance_batch!(population::Population, batch::Batch, run, n_steps::Int)
     first_step = run.setup.trials[1].step
     advance!(run, n_steps)
     step, neuron, pointer = merged_spikes(run.setup.trials)

@@ -68,8 +68,16 @@ echo(params, arrays) = params, arrays
 
 function open_session(params, arrays)
     # A nonlinearity given as text is a method newer than this call; so is all that is compiled for it.
-    run = Base.invokelatest(Run, params, arrays)
+    run = Base.invokelatest(run_on, get(params, "device", "cpu"), params, arrays)
     return Dict{String,Any}("session" => new_session(run)), NOTHING
+end
+
+"The run on the processor, or on another device."
+function run_on(name::String, params, arrays)
+    name == "cpu" && return Run(params, arrays)
+    d = device(name)
+    # On a device all lanes go together, whatever the threads.
+    return Base.invokelatest(DeviceRun, d, Run(merge(params, Dict{String,Any}("threads" => 1)), arrays))
 end
 
 "Keeps `x` for the calls that follow; returns the number of its session."
@@ -151,7 +159,9 @@ function merge_parts!(step::Vector{Int64}, neuron::Vector{Int32}, k::Int, parts:
 end
 
 function session_state(params, arrays)
-    setup = session(params).setup
+    run = session(params)
+    refresh!(run)
+    setup = run.setup
     trials = setup.trials
     state = state_arrays(setup)
     isempty(trials[1].activity_sum) || (state["mean_rate"] = reduce(hcat, [trial.activity_sum for trial in trials]))

@@ -278,9 +278,8 @@ def fit_by_population(given: dict[str, Any]) -> PopulationFit:
             raise ValueError(
                 f"{name} is for methods that follow gradients, not for {shown(method)}; got {shown(given[name])}"
             )
-    settings = {
-        x: given[x] for x in ("duration", "dt", "trials", "seed", "initial_state", "dtype", "threads", "equilibration")
-    }
+    kept = ("duration", "dt", "trials", "seed", "initial_state", "dtype", "threads", "device", "equilibration")
+    settings = {x: given[x] for x in kept}
     task = task_of(
         given["model"],
         given["network"],

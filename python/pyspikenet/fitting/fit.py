@@ -68,6 +68,7 @@ def fit(
     initial_state: "Mapping[str, ArrayLike] | xarray.Dataset | None" = None,
     dtype: str = "float64",
     threads: int | None = None,
+    device: str = "cpu",
     surrogate: Surrogate | None = None,
     mode: str = "surrogate",
     stochastic: bool = False,
@@ -89,7 +90,7 @@ def fit(
 
     Parameters
     ----------
-    model, network, stimulus, dt, trials, initial_state, dtype, threads, progress
+    model, network, stimulus, dt, trials, initial_state, dtype, threads, device, progress
         As in :func:`simulate`; `trials` and `dt` by default those of the data. The fit begins from their values. A
         parameter that the model has as one number stays one number for all neurons; one that it has per neuron is
         fitted per neuron.
@@ -219,8 +220,8 @@ def fit(
         chosen[name] = number(f"settings[{name!r}]", value, "nonnegative")
     question = ask(
         loss, model, network, stimulus, data, free, duration=duration, dt=dt, trials=trials, seed=seed,
-        initial_state=initial_state, dtype=dtype, threads=threads, equilibration=equilibration, surrogate=surrogate,
-        mode=mode, stochastic=stochastic, detach_reset=detach_reset, detach_spikes=detach_spikes,
+        initial_state=initial_state, dtype=dtype, threads=threads, device=device, equilibration=equilibration,
+        surrogate=surrogate, mode=mode, stochastic=stochastic, detach_reset=detach_reset, detach_spikes=detach_spikes,
     )  # fmt: skip
     n_trials = question.run.trials.size
     per_epoch = n_trials if trials_per_epoch is None else whole_number("trials_per_epoch", trials_per_epoch, 1)

@@ -56,6 +56,7 @@ def gradient(
     initial_state: "Mapping[str, ArrayLike] | xarray.Dataset | None" = None,
     dtype: str = "float64",
     threads: int | None = None,
+    device: str = "cpu",
     surrogate: Surrogate | None = None,
     mode: str = "surrogate",
     stochastic: bool = False,
@@ -71,7 +72,7 @@ def gradient(
     ----------
     loss : Loss or sum of losses
         What is differentiated, such as ``VanRossum(tau=20)`` or ``0.9 * RateLoss() + 0.1 * VanRossum(tau=20)``.
-    model, network, stimulus, dt, trials, seed, initial_state, dtype, threads
+    model, network, stimulus, dt, trials, seed, initial_state, dtype, threads, device
         As in :func:`simulate`; `trials` and `dt` by default those of the data.
     wrt : str or sequence of str
         Parameters of the model by name (``"tau_m"``; one number for all neurons or one per neuron, as the model has
@@ -129,7 +130,7 @@ def gradient(
     """
     question = ask(
         loss, model, network, stimulus, data, wrt, duration=duration, dt=dt, trials=trials, seed=seed,
-        initial_state=initial_state, dtype=dtype, threads=threads, surrogate=surrogate, mode=mode,
+        initial_state=initial_state, dtype=dtype, threads=threads, device=device, surrogate=surrogate, mode=mode,
         stochastic=stochastic, detach_reset=detach_reset, detach_spikes=detach_spikes,
     )  # fmt: skip
     run = question.run

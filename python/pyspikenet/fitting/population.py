@@ -39,7 +39,7 @@ class Task:
     space: Space
     names: tuple[tuple[str, tuple[int, ...]], ...]
     objectives: tuple[Any, ...]  # WeightedLosses, or functions of a dataset
-    settings: dict[str, Any]  # duration, dt, trials, seed, initial_state, dtype, threads, equilibration
+    settings: dict[str, Any]  # duration, dt, trials, seed, initial_state, dtype, threads, device, equilibration
     measures: Measures | None = None  # what is measured of each candidate, besides
 
     def values(self, row: Floats) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class Protocol:
             trials = own_trials if trials is None else trials
         if duration is None:
             raise ValueError("duration must be given where there are no data that tell it")
-        kept = ("seed", "initial_state", "dtype", "threads", "equilibration")
+        kept = ("seed", "initial_state", "dtype", "threads", "device", "equilibration")
         self.asked = {
             **{k: task.settings[k] for k in kept},
             "duration": duration, "dt": dt, "trials": 1 if trials is None else trials,

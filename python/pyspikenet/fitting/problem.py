@@ -72,6 +72,7 @@ def ask(
     initial_state: Any,
     dtype: str,
     threads: int | None,
+    device: str = "cpu",
     equilibration: float = 0.0,
     surrogate: Surrogate | None,
     mode: str,
@@ -98,7 +99,7 @@ def ask(
         raise ValueError("duration must be given where there are no data that tell it")
     run = prepare(
         model, network, duration=duration, dt=dt, stimulus=stimulus, trials=1 if trials is None else trials, seed=seed,
-        initial_state=initial_state, dtype=dtype, threads=threads, equilibration=equilibration,
+        initial_state=initial_state, dtype=dtype, threads=threads, device=device, equilibration=equilibration,
     )  # fmt: skip
     if run.warm_up and isinstance(model, MembraneModel):
         raise ValueError(f"equilibration must be 0 for a {type(model).__name__}, got {equilibration} ms")
