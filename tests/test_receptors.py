@@ -264,3 +264,14 @@ def _delays(net: psn.Network) -> np.ndarray:
     delays = np.zeros((net.n, net.n))
     delays[np.repeat(np.arange(net.n), np.diff(net.offset)), net.target] = net.delay
     return delays
+
+
+def test_a_network_is_wired_anew_for_another_kind_of_model():
+    model = psn.Equations("dv/dt = -v/(10*ms) : mV", threshold="v > 15*mV", reset="v = 0*mV")
+    without = psn.Network.from_edges(pre=[], post=[], n=3)
+    synapses = psn.Network.from_edges(pre=[0], post=[1], weight=[1.0], n=3)
+    for net in (without, synapses):
+        psn.simulate(psn.BernoulliGLM(), net, duration=5.0, dt=1.0)
+    assert psn.simulate(model, without, duration=5.0).sizes["neuron"] == 3
+    with pytest.raises(ValueError, match="receptors of a Equations must be given"):
+        psn.simulate(model, synapses, duration=5.0)

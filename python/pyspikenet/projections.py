@@ -64,7 +64,8 @@ def _parts(
     model: Model, network: Network, receptors: Mapping[str, Receptor], delays: NDArray[np.int32] | None, dt: float
 ) -> Parts:
     """Receptor, synapses, whether their sign is taken away, and arrays; those of the last run if they are the same."""
-    key = (tuple((name, x.is_conductance) for name, x in receptors.items()), None if delays is None else dt)
+    kinds = tuple((name, x.is_conductance) for name, x in receptors.items())
+    key = (isinstance(model, MembraneModel), kinds, None if delays is None else dt)
     kept: tuple[Any, Parts] | None = network._parts
     if kept is not None and kept[0] == key:
         return kept[1]
