@@ -130,3 +130,40 @@ def test_what_a_device_cannot_do_is_said_first():
         psn.simulate(psn.LIF(), net, duration=1.0, device="cuda", plasticity=psn.STDP())
     with pytest.raises(ValueError, match=r"device must be 'cpu' where spikes are given, got 'cuda'"):
         psn.simulate(psn.BernoulliGLM(), net, duration=1.0, device="cuda", initial_state={"spikes": np.ones((1, 5))})
+
+
+CURRENTS = {"exc": psn.ExponentialSynapse(tau=5.0), "inh": psn.AlphaSynapse(tau=8.0)}
+RESTING = psn.LIF(E_L=-65.0, v_threshold=-50.0, v_reset=-60.0, tau_m=20 * EACH, receptors=CURRENTS, refractory_period=1.0)
+DATA = (np.random.default_rng(5).random((3, 300, 40)) < 0.01).astype(int)
+GRADIENTS = {
+    "all weights": (RESTING, NETWORK, ["weight", "tau_m", "v_threshold"], {"loss": psn.VanRossum(tau=10.0)}),
+    "delays": (RESTING, DELAYS, ["weight", "R", "initial_state.v"], {"loss": psn.SpikeCountLoss()}),
+    "smooth": (RESTING, NETWORK, ["weight", "tau_m", "E_L"], {"mode": "relaxed"}),
+    "seen smoothly": (RESTING, NETWORK, ["weight", "tau_m"], {"mode": "soft", "surrogate": psn.SigmoidSurrogate(alpha=0.5)}),
+    "drawn": (RESTING, NETWORK, ["weight"], {"stochastic": True, "surrogate": psn.SigmoidSurrogate(alpha=0.5), "mode": "soft"}),
+    "GIF": (psn.GIF(), NETWORK, ["weight", "C"], {"stimulus": STRONG}),
+    "voltage": (psn.AdEx(), NETWORK, ["C", "weight"], {
+        "loss": psn.VoltageLoss(variable="v", values=np.full((300, 40), -60.0)), "stimulus": STRONG}),
+    "graded": (psn.LIFGate(), NETWORK, ["weight"], {"dt": 1.0}),
+    "stimuli": (RESTING, NETWORK, ["stimulus.0.strength", "stimulus.1.amplitude", "stimulus.2.sigma", "stimulus.3.rate", "weight"], {
+        "stimulus": psn.ConstantStimulus(strength=14 * EACH) + psn.SinStimulus(amplitude=3.0, period=15.0, targets=FEW)
+        + psn.NoiseCurrent(sigma=6.0, tau=5.0) + psn.PoissonInput(rate=300.0, weight=3.0, channel="exc")}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("segments", [False, True], ids=["whole", "in segments"])
+@pytest.mark.parametrize("case", GRADIENTS)
+def test_a_gradient_is_that_of_the_processor(case, segments, monkeypatch):
+    model, network, names, more = GRADIENTS[case]
+    settings = {"stimulus": psn.ConstantStimulus(strength=20.0), "dt": 0.1, "data": DATA, "seed": 3} | more
+    loss = settings.pop("loss", psn.VanRossum(tau=10.0))
+    if segments:
+        monkeypatch.setattr("pyspikenet.fitting.problem.TAPE_BYTES", 1e5)
+    if isinstance(loss, psn.VoltageLoss):
+        settings |= {"data": None, "duration": 30.0, "trials": 3}
+    here, there = (psn.gradient(loss, model, network, wrt=names, device=device, **settings) for device in ("cpu", DEVICE))
+    assert there.loss == pytest.approx(here.loss, rel=1e-9)
+    for name in names:
+        x, y = np.asarray(here.gradient[name]), np.asarray(there.gradient[name])
+        assert np.abs(x).max() > 0 or name == "initial_state.v"
+        np.testing.assert_allclose(y, x, rtol=1e-9, atol=1e-9 * np.abs(x).max(), err_msg=name)

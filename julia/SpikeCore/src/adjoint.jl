@@ -39,15 +39,21 @@ end
 "How much the loss would change if a lane moved to where its reset leads, by as much as it spiked."
 function jump_sweep!(lanes::Lanes{T}, cells::P, tape::NTuple{K,Matrix{T}}, noise::Tuple, adjoint::NTuple{K,Vector{T}}, j::Int,
                      step::Int, dt::T) where {T,P,K}
-    M = membrane_type(cell_type(cells))
     input, flags, of_spike, size = lanes.input, lanes.ready, lanes.of_spike, lanes.size
-    base, time = (j - 1) * size, T(step) * dt
-    own = Val(n_variables(M))
+    base = (j - 1) * size
     @inbounds @simd ivdep for l in 1:size
+        jump_lane!(l, cells, tape, noise, adjoint, input, flags, of_spike, base, step, dt)
+    end
+    return nothing
+end
+
+@inline function jump_lane!(l::Int, cells, tape, noise, adjoint, input, flags, of_spike, base::Int, step::Int, dt::T) where {T}
+    own = Val(n_variables(membrane_type(cell_type(cells))))
+    @inbounds begin
         cell = at(cells, l)
         active = ifelse(flags[base+l] != 0, one(T), zero(T))
         xi = each(v -> v[base+l], noise)
-        y = advance(cell, at_lane(tape, base + l), (I=input[base+l], xi=xi, t=time), active, dt)
+        y = advance(cell, at_lane(tape, base + l), (I=input[base+l], xi=xi, t=T(step) * dt), active, dt)
         to = first_of(reset(cell.membrane, y), own)
         lambda = first_of(at_lane(adjoint, l), own)
         of_spike[l] += inner(lambda, each((a, b) -> a - b, to, first_of(y, own)))
@@ -61,16 +67,17 @@ end
 "From the adjoint of the spikes to that of what they depend on."
 function through_spikes!(lanes::Lanes{T}, rule::SpikeRule, drawn::Bool, j::Int) where {T}
     x, flags, of_spike, of_activity, size = lanes.activity, lanes.ready, lanes.of_spike, lanes.of_activity, lanes.size
-    base, surrogate = (j - 1) * size, rule.surrogate
-    if drawn
-        @inbounds @simd ivdep for l in 1:size
-            of_activity[l] = flags[base+l] * of_spike[l]
-        end
-    else
-        @inbounds @simd ivdep for l in 1:size
-            of_activity[l] = flags[base+l] * of_spike[l] * slope(surrogate, x[base+l])
-        end
+    base, surrogate = (j - 1) * size, drawn ? nothing : rule.surrogate
+    @inbounds @simd ivdep for l in 1:size
+        through_spikes_lane!(l, surrogate, x, flags, of_spike, of_activity, base)
     end
+    return nothing
+end
+
+"`surrogate`: nothing where spikes are drawn, and their probability is what is differentiated."
+@inline function through_spikes_lane!(l::Int, surrogate, x, flags, of_spike, of_activity, base::Int)
+    @inbounds g = flags[base+l] * of_spike[l]
+    @inbounds of_activity[l] = surrogate === nothing ? g : g * slope(surrogate, x[base+l])
     return nothing
 end
 
@@ -108,18 +115,23 @@ end
 "From the adjoint behind the step to that before it, and that of the input."
 function adjoint_sweep!(lanes::Lanes{T}, cells::P, tape::NTuple{K,Matrix{T}}, noise::Tuple, adjoint::NTuple{K,Vector{T}}, j::Int,
                         step::Int, dt::T) where {T,P,K}
-    N = Val(K + 1)
     input, flags, s, of_activity, size = lanes.input, lanes.ready, lanes.spikes, lanes.of_activity, lanes.size
-    base, time = (j - 1) * size, T(step) * dt
-    of_input = lanes.of_input
+    base, of_input = (j - 1) * size, lanes.of_input
     into = Base.size(of_input, 2) > 1 ? base : 0        # one column only where nobody asks for it
     @inbounds @simd ivdep for l in 1:size
-        cell = at(cells, l)
+        adjoint_lane!(l, cells, tape, noise, adjoint, input, flags, s, of_activity, of_input, base, into, step, dt)
+    end
+    return nothing
+end
+
+@inline function adjoint_lane!(l::Int, cells, tape::NTuple{K,Any}, noise, adjoint, input, flags, s, of_activity, of_input, base::Int,
+                               into::Int, step::Int, dt::T) where {K,T}
+    N = Val(K + 1)
+    @inbounds begin
         active = ifelse(flags[base+l] != 0, one(T), zero(T))
         y = seeded_state(at_lane(tape, base + l), N)
-        I = seeded(input[base+l], N, K + 1)
-        xi = each(v -> v[base+l], noise)
-        p = values_of(contribution(cell, y, (I=I, xi=xi, t=time), active, dt, s[base+l], at_lane(adjoint, l), of_activity[l]), N, T)
+        outside = (I=seeded(input[base+l], N, K + 1), xi=each(v -> v[base+l], noise), t=T(step) * dt)
+        p = values_of(contribution(at(cells, l), y, outside, active, dt, s[base+l], at_lane(adjoint, l), of_activity[l]), N, T)
         put!(adjoint, first_of(p, Val(K)), l)
         of_input[into+l] = p[K+1]
     end
@@ -132,16 +144,25 @@ end
 "Adds what the loss depends on through the numbers `chosen` (0: none) of each lane's cell."
 function numbers_sweep!(lanes::Lanes{T}, cells::P, tape::NTuple{K,Matrix{T}}, noise::Tuple, adjoint::NTuple{K,Vector{T}},
                         chosen::NTuple{4,Int}, j::Int, step::Int, dt::T) where {T,P,K}
-    C = cell_type(cells)
     input, flags, s, of_activity, size = lanes.input, lanes.ready, lanes.spikes, lanes.of_activity, lanes.size
-    base, time, numbers = (j - 1) * size, T(step) * dt, lanes.numbers
-    columns = each(c -> (c == 0 ? Base.size(numbers, 2) - 1 : c - 1) * size, chosen)     # the last one is not used
+    base, numbers, columns = (j - 1) * size, lanes.numbers, columns_of(chosen, lanes.numbers, size)
     @inbounds @simd ivdep for l in 1:size
+        numbers_lane!(l, cells, tape, noise, adjoint, input, flags, s, of_activity, numbers, columns, chosen, base, step, dt)
+    end
+    return nothing
+end
+
+"Where the columns of these numbers begin; the last one is not used."
+columns_of(chosen::NTuple{4,Int}, numbers, size::Int) = each(c -> (c == 0 ? Base.size(numbers, 2) - 1 : c - 1) * size, chosen)
+
+@inline function numbers_lane!(l::Int, cells, tape, noise, adjoint, input, flags, s, of_activity, numbers, columns::NTuple{4,Int},
+                               chosen::NTuple{4,Int}, base::Int, step::Int, dt::T) where {T}
+    @inbounds begin
         cell = seeded_cell(at(cells, l), chosen)
         active = ifelse(flags[base+l] != 0, one(T), zero(T))
-        xi = each(v -> v[base+l], noise)
-        p = values_of(contribution(cell, at_lane(tape, base + l), (I=input[base+l], xi=xi, t=time), active, dt, s[base+l],
-                                   at_lane(adjoint, l), of_activity[l]), Val(4), T)
+        outside = (I=input[base+l], xi=each(v -> v[base+l], noise), t=T(step) * dt)
+        p = values_of(contribution(cell, at_lane(tape, base + l), outside, active, dt, s[base+l], at_lane(adjoint, l), of_activity[l]),
+                      Val(4), T)
         numbers[columns[1]+l] += p[1]
         numbers[columns[2]+l] += p[2]
         numbers[columns[3]+l] += p[3]

@@ -32,6 +32,7 @@ end
 function CascadeProblem(run::Run, params::Dict{String,Any}, arrays::Dict{String,Any})
     setup = run.setup
     get(params, "initial", "rest") == "rest" || fail("the gradient of a cascade begins at rest; initial must be rest")
+    get(params, "device", "cpu") == "cpu" || fail("gradients of cascade models are computed on the cpu only")
     isempty(setup.clamps) || fail("spikes cannot be given where a gradient is asked for")
     return cascade_problem(setup, run.neurons, params, arrays)
 end
@@ -56,6 +57,8 @@ function cascade_problem(setup::Setup{T,W}, cells, params, arrays) where {T,W}
     end
     return problem
 end
+
+device_of(::CascadeProblem) = nothing
 
 # No number of a cell is a parameter as it stands: `constant_slopes` tells how the constants depend on it.
 simple_position(::CascadeProblem, names) = 0

@@ -70,15 +70,24 @@ end
 
 "One step of all lanes, before resets."
 function forward_sweep!(lanes::Lanes{T}, cells::P, tape::NTuple{K,Matrix{T}}, noise::Tuple, j::Int, step::Int, dt::T) where {T,P,K}
-    M = membrane_type(cell_type(cells))
-    input, x, s, flags = lanes.input, lanes.activity, lanes.spikes, lanes.ready
-    free, uniforms, size = lanes.free, lanes.uniforms, lanes.size
-    base, now, time = (j - 1) * size, step % Int32, T(step) * dt
+    input, x, s, flags, size = lanes.input, lanes.activity, lanes.spikes, lanes.ready, lanes.size
+    free, uniforms, base = lanes.free, lanes.uniforms, (j - 1) * size
     @inbounds @simd ivdep for l in 1:size
+        forward_lane!(l, cells, tape, noise, input, x, s, flags, free, uniforms, base, size, step, dt)
+    end
+    return nothing
+end
+
+# What is done for one lane is a function of its own, which devices call, too (see device/).
+
+@inline function forward_lane!(l::Int, cells, tape, noise, input, x, s, flags, free, uniforms, base::Int, size::Int, step::Int,
+                               dt::T) where {T}
+    M = membrane_type(cell_type(cells))
+    @inbounds begin
         cell = at(cells, l)
-        ready = free[l] <= now
+        ready = free[l] <= step % Int32
         xi = each(v -> v[base+l], noise)
-        y = advance(cell, at_lane(tape, base + l), (I=input[base+l], xi=xi, t=time), ifelse(ready, one(T), zero(T)), dt)
+        y = advance(cell, at_lane(tape, base + l), (I=input[base+l], xi=xi, t=T(step) * dt), ifelse(ready, one(T), zero(T)), dt)
         put!(tape, y, base + size + l)
         u = needs_random(M) ? uniforms[l] : zero(T)
         x[base+l] = spike_argument(cell.membrane, y, dt)
@@ -90,11 +99,16 @@ end
 
 "Puts the smooth function where it is asked for: into the spikes, or beside them."
 function soften!(lanes::Lanes{T}, rule::SpikeRule, drawn::Bool, j::Int) where {T}
-    x, s, seen, flags, uniforms = lanes.activity, lanes.spikes, lanes.seen, lanes.ready, lanes.uniforms
-    base = (j - 1) * lanes.size
     for l in 1:lanes.size
+        soften_lane!(l, rule, drawn, lanes.activity, lanes.spikes, lanes.seen, lanes.ready, lanes.uniforms, (j - 1) * lanes.size)
+    end
+    return nothing
+end
+
+@inline function soften_lane!(l::Int, rule::SpikeRule, drawn::Bool, x, s, seen, flags, uniforms, base::Int)
+    @inbounds begin
         z = x[base+l]
-        y = drawn ? z : z == -Inf ? zero(T) : smooth(rule.surrogate, z)
+        y = drawn ? z : z == -Inf ? zero(z) : smooth(rule.surrogate, z)
         y *= flags[base+l]
         rule.stochastic && !drawn && (s[base+l] = uniforms[l] < y)
         rule.relaxed && (s[base+l] = y)
@@ -119,29 +133,39 @@ function hard_reset!(lanes::Lanes{T}, cells::P, tape::Tuple, j::Int, step::Int, 
     for block in 0:64:size-1
         any_nonzero(s, base + block) || continue
         for l in block+1:block+64
-            @inbounds s[base+l] == 0 && continue
-            membrane = at(cells, l).membrane
-            put!(tape, reset(membrane, at_lane(tape, base + size + l)), base + size + l)
+            hard_reset_lane!(l, cells, tape, s, lanes.free, base, size, step, dt) || continue
             l <= occupied(lanes) && push!(lanes.fired, (l % Int32, j % Int32))
-            @inbounds lanes.free[l] = min(step + refractory_steps(membrane, dt), typemax(Int32)) % Int32
         end
     end
     return nothing
 end
 
+@inline function hard_reset_lane!(l::Int, cells, tape, s, free, base::Int, size::Int, step::Int, dt)
+    @inbounds s[base+l] == 0 && return false
+    membrane = at(cells, l).membrane
+    put!(tape, reset(membrane, at_lane(tape, base + size + l)), base + size + l)
+    @inbounds free[l] = min(step + refractory_steps(membrane, dt), typemax(Int32)) % Int32
+    return true
+end
+
 "Moves every lane towards its reset by as much as it spiked; it is refractory where the spike would have been one."
 function soft_reset!(lanes::Lanes{T}, cells::P, tape::Tuple, j::Int, step::Int, dt::T) where {T,P}
-    s, x, size = lanes.spikes, lanes.activity, lanes.size
+    for l in 1:lanes.size
+        soft_reset_lane!(l, cells, tape, lanes.spikes, lanes.activity, lanes.ready, lanes.free, (j - 1) * lanes.size, lanes.size, step, dt)
+    end
+    return nothing
+end
+
+@inline function soft_reset_lane!(l::Int, cells, tape, s, x, flags, free, base::Int, size::Int, step::Int, dt)
     M = membrane_type(cell_type(cells))
-    base = (j - 1) * size
-    for l in 1:size
+    @inbounds begin
         membrane = at(cells, l).membrane
         y = at_lane(tape, base + size + l)
         amount = s[base+l]
         to = first_of(reset(membrane, y), Val(n_variables(M)))
         put!(tape, each((a, b) -> a + amount * (b - a), first_of(y, Val(n_variables(M))), to), base + size + l)
-        if lanes.ready[base+l] == 1 && !needs_random(M) && x[base+l] >= 0
-            lanes.free[l] = min(step + refractory_steps(membrane, dt), typemax(Int32)) % Int32
+        if flags[base+l] == 1 && !needs_random(M) && x[base+l] >= 0
+            free[l] = min(step + refractory_steps(membrane, dt), typemax(Int32)) % Int32
         end
     end
     return nothing

@@ -21,6 +21,8 @@ mutable struct Problem{T,W}
     tiled::Vector{Any}              # the cells of each group's lanes
     states::Vector{Vector{LossState{T}}}    # per loss, per group
     optimiser::Dict{String,Any}
+    device::Any                     # nothing: the processor
+    workers::Vector{Any}            # who does the work of each group: its lanes, or those on the device
 end
 
 """
@@ -49,11 +51,18 @@ function membrane_problem(setup::Setup{T,W}, cells, params::Dict{String,Any}, ar
         setup, copy(params["model"]), owned_by("model.", arrays), cells, get(params, "initial", "rest") == "rest" && params["model"]["name"] != "Equations",
         setup.trials[1].step, steps, Float64(required(params, "memory", Real)), steps, FreeParameter[],
         losses, Vector{T}[Vector{T}(p.synapses.weight) for p in setup.projections], initial,
-        [deepcopy(trial.noises) for trial in setup.trials], rule, Lanes{T}[], Any[], Vector{LossState{T}}[], Dict{String,Any}())
+        [deepcopy(trial.noises) for trial in setup.trials], rule, Lanes{T}[], Any[], Vector{LossState{T}}[], Dict{String,Any}(),
+        given_device(params), Any[])
     for d in required(params, "free", Vector)
         push!(problem.free, free_parameter(problem, d))
     end
     return problem
+end
+
+"The device that a gradient is to be computed on, if it is not the processor."
+function given_device(params)
+    name = get(params, "device", "cpu")::String
+    return name == "cpu" ? nothing : device(name)
 end
 
 function spike_rule(::Type{T}, params) where {T}
@@ -151,7 +160,8 @@ end
 
 "Lays out the trials of a batch: in as many groups as threads can work on."
 function lay_out!(problem, trials::Vector{Int})
-    parts = min(problem.setup.threads, length(trials))
+    # On a device all trials go together.
+    parts = device_of(problem) === nothing ? min(problem.setup.threads, length(trials)) : 1
     cuts = [div(length(trials) * p, parts) for p in 0:parts]
     chosen = [trials[cuts[p]+1:cuts[p+1]] for p in 1:parts]
     if length(problem.groups) != parts || any(p -> length(problem.groups[p].trials) != length(chosen[p]), 1:parts)
@@ -175,6 +185,8 @@ function make_groups!(problem::Problem, chosen::Vector{Vector{Int}})
     problem.groups = [Lanes(setup, t, problem.segment, problem.rule.visible, watch, n_numbers(problem), free_input) for t in chosen]
     problem.states = loss_states(problem.losses, problem.groups, problem.segment)
     problem.tiled = Any[tile(problem.cells, lanes) for lanes in problem.groups]
+    problem.workers = problem.device === nothing ? Any[lanes for lanes in problem.groups] :
+                      Any[DeviceLanes(problem.device, lanes, setup) for lanes in problem.groups]
     return nothing
 end
 
@@ -218,6 +230,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
     groups, setup = problem.groups, problem.setup
     for (p, lanes) in enumerate(groups)
         problem.tiled[p] = tile!(problem.tiled[p], problem.cells, lanes)
+        load!(problem.workers[p], problem, p)
     end
     wanted && foreach(p -> p.kind == "model" && find_slopes!(p, problem), problem.free)
     starts = collect(0:problem.segment:problem.steps-1)
@@ -230,8 +243,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
         for (c, (start, m)) in enumerate(zip(starts, lengths))
             c > 1 && carry_on!(lanes, lengths[c-1])
             wanted && (checkpoints[p][c] = checkpoint(lanes, setup, [states[p].carry for states in problem.states]))
-            fill_inputs!(lanes, setup, problem.first_step + start, m)
-            forward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, problem.first_step + start, m)
+            go_forward!(problem.workers[p], problem, p, problem.first_step + start, m)
             count_spikes!(counts[p], lanes, 1, m)
             for (loss, states) in zip(problem.losses, problem.states)
                 observe!(loss, lanes, states[p], start, m)
@@ -246,21 +258,20 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
     gradients = [zeros(length(p.value)) for p in problem.free]
     of_weights = [zeros(T, p.kind == "weight" ? length(p.value) : 0) for p in problem.free]
     numbers = free_numbers(problem)
-    foreach(reset_adjoint!, groups)
+    foreach(reset_adjoint!, problem.workers)
     for c in length(starts):-1:1
         start, m = starts[c], lengths[c]
         with_threads(length(groups), setup.threads) do p
             lanes = groups[p]
             if c < length(starts)
-                keep_history!(lanes, m)
+                keep_history!(problem.workers[p], m)
                 restart!(lanes, setup, checkpoints[p][c])
-                fill_inputs!(lanes, setup, problem.first_step + start, m)
-                forward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, problem.first_step + start, m)
+                go_forward!(problem.workers[p], problem, p, problem.first_step + start, m)
             elseif m < problem.segment
-                clear_history!(lanes, m)
+                clear_history!(problem.workers[p], m)
             end
             pull_losses!(lanes, problem, p, coefficients, checkpoints[p][c].losses, start, m)
-            backward!(lanes, setup, problem.tiled[p], problem.rule, problem.weights, numbers, problem.first_step + start, m)
+            go_back!(problem.workers[p], problem, p, numbers, problem.first_step + start, m)
             if any(parameter -> parameter.kind == "weight", problem.free)
                 g = setup.blueprint.graded
                 if g > 0
@@ -275,9 +286,12 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
             foreach(lanes -> add_stimulus_gradient!(gradients[k], lanes, setup, parameter, problem.first_step + start, m), groups)
         end
         for (k, parameter) in enumerate(problem.free)
-            parameter.kind == "weight" && add_weight_gradients!(of_weights[k], groups, setup, parameter.index, m)
+            parameter.kind == "weight" || continue
+            problem.device === nothing ? add_weight_gradients!(of_weights[k], groups, setup, parameter.index, m) :
+            add_weight_gradients!(of_weights[k], problem.workers[1], setup, parameter.index)
         end
     end
+    foreach(fetch_adjoint!, problem.workers)
     for (k, parameter) in enumerate(problem.free)
         if parameter.kind == "weight"
             gradients[k] .= of_weights[k]
@@ -287,6 +301,21 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
     end
     return loss, values, gradients, rates
 end
+
+device_of(problem::Problem) = problem.device
+
+# What the loop above asks of those who do the work; devices do it otherwise (see device/gradient.jl).
+load!(lanes::Lanes, problem, p::Int) = nothing
+fetch_adjoint!(lanes::Lanes) = nothing
+
+function go_forward!(lanes::Lanes, problem::Problem, p::Int, first_step::Int, m::Int)
+    fill_inputs!(lanes, problem.setup, first_step, m)
+    forward!(lanes, problem.setup, problem.tiled[p], problem.rule, problem.weights, first_step, m)
+    return nothing
+end
+
+go_back!(lanes::Lanes, problem::Problem, p::Int, numbers::Vector{Int}, first_step::Int, m::Int) =
+    backward!(lanes, problem.setup, problem.tiled[p], problem.rule, problem.weights, numbers, first_step, m)
 
 "The sum of the losses times their `coefficients`, and the value of each: means over trials."
 function settled(problem, coefficients::Vector{Float64})
@@ -334,7 +363,7 @@ function free_numbers(problem::Problem)
     return sort!(collect(found))
 end
 
-function reset_adjoint!(lanes::Lanes)
+function reset_adjoint!(lanes)
     foreach(x -> fill!(x, 0), lanes.adjoint)
     foreach(x -> fill!(x, 0), lanes.history)
     fill!(lanes.numbers, 0)
@@ -342,7 +371,7 @@ function reset_adjoint!(lanes::Lanes)
 end
 
 "What lies behind the segment of `m` steps is what was at the begin of the one behind it."
-function keep_history!(lanes::Lanes, m::Int)
+function keep_history!(lanes, m::Int)
     for x in lanes.history
         isempty(x) && continue
         depth = min(size(x, 2) - m, size(x, 2))
@@ -352,7 +381,7 @@ function keep_history!(lanes::Lanes, m::Int)
     return nothing
 end
 
-clear_history!(lanes::Lanes, m::Int) = foreach(x -> isempty(x) || fill!(view(x, :, m+1:size(x, 2)), 0), lanes.history)
+clear_history!(lanes, m::Int) = foreach(x -> isempty(x) || fill!(view(x, :, m+1:size(x, 2)), 0), lanes.history)
 
 "From numbers of cells and initial states to a parameter of the model or an initial value."
 function add_of_lanes!(gradient::Vector{Float64}, parameter::FreeParameter, problem::Problem{T}, numbers::Vector{Int}) where {T}

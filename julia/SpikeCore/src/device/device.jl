@@ -112,14 +112,14 @@ Delivers spikes first + 1 : last of the list, those of worker t: a group of `wid
 together. `amount` says how many spikes each is; nothing: one.
 """
 function deliver_spikes!(t::Int, groups::Int, width::Int, list, amount, boundary, j::Int, n::Int, offset, target, weight, delay,
-                         shared_delay::Int, ring, depth::Int, lanes::Int, step::Int, way)
+                         shared_delay::Int, ring, to::Int, depth::Int, lanes::Int, step::Int, way)
     g, w = (t - 1) ÷ width, (t - 1) % width
     @inbounds begin
         s, last = Int(boundary[j]) + 1 + g, Int(boundary[j+1])
         while s <= last
             l = Int(list[s])
             given = amount === nothing ? one(eltype(ring)) : eltype(ring)(amount[s])
-            deliver_row!(w, width, l, given, n, offset, target, weight, delay, shared_delay, ring, depth, lanes, step, way)
+            deliver_row!(w, width, l, given, n, offset, target, weight, delay, shared_delay, ring, to, depth, lanes, step, way)
             s += groups
         end
     end
@@ -128,23 +128,23 @@ end
 
 "Delivers what every lane sends (`amount`), spike or no spike; each lane has `width` workers."
 function deliver_graded!(t::Int, width::Int, amount, from::Int, n::Int, offset, target, weight, delay, shared_delay::Int, ring,
-                         depth::Int, lanes::Int, step::Int, way)
+                         to::Int, depth::Int, lanes::Int, step::Int, way)
     l, w = (t - 1) ÷ width + 1, (t - 1) % width
     @inbounds given = amount[from+l]
     given == 0 && return nothing
-    deliver_row!(w, width, l, given, n, offset, target, weight, delay, shared_delay, ring, depth, lanes, step, way)
+    deliver_row!(w, width, l, given, n, offset, target, weight, delay, shared_delay, ring, to, depth, lanes, step, way)
     return nothing
 end
 
 @inline function deliver_row!(w::Int, width::Int, l::Int, given, n::Int, offset, target, weight, delay, shared_delay::Int, ring,
-                              depth::Int, lanes::Int, step::Int, way)
+                              to::Int, depth::Int, lanes::Int, step::Int, way)
     pre, at = neuron_in(l, n), (trial_of(l, n) - 1) * n
     @inbounds begin
         e, high = Int(offset[pre]) + 1 + w, Int(offset[pre+1])
         while e <= high
             lag = isempty(delay) ? shared_delay : Int(delay[e])
             cell = depth == 1 ? 0 : mod(step + lag, depth) * lanes
-            add!(way, ring, cell + at + Int(target[e]) + 1, eltype(ring)(weight[e]) * given)
+            add!(way, ring, to + cell + at + Int(target[e]) + 1, eltype(ring)(weight[e]) * given)
             e += width
         end
     end

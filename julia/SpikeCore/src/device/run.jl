@@ -166,13 +166,13 @@ function send!(run::DeviceRun, j::Int, step::Int)
         copyto!(run.drive, run.state[g])    # delivery may change the variable; the drive is not needed any more
         for p in run.projections
             each_lane(d, deliver_graded!, run.lanes * width, width, run.drive, 0, setup.n, p.offset, p.target, p.weight, p.delay,
-                      p.shared_delay, p.ring, p.depth, run.lanes, step, adding(d))
+                      p.shared_delay, p.ring, 0, p.depth, run.lanes, step, adding(d))
         end
         return nothing
     end
     for p in run.projections
         each_lane(d, deliver_spikes!, groups * width, groups, width, run.list, run.counts, run.boundary, j, setup.n, p.offset, p.target,
-                  p.weight, p.delay, p.shared_delay, p.ring, p.depth, run.lanes, step, adding(d))
+                  p.weight, p.delay, p.shared_delay, p.ring, 0, p.depth, run.lanes, step, adding(d))
     end
     return nothing
 end

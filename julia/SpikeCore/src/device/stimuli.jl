@@ -84,6 +84,14 @@ function stimulate!(stimuli::DeviceStimuli, setup::Setup, into, j::Int, step::In
     return nothing
 end
 
+"The state of the noises comes from the trials."
+function give_noises!(stimuli::DeviceStimuli)
+    for (k, (_, _, state)) in enumerate(stimuli.noises)
+        copyto!(state, reduce(hcat, [trial.noises[k] for trial in stimuli.trials]))
+    end
+    return nothing
+end
+
 "The state of the noises goes back to the trials."
 function fetch_noises!(stimuli::DeviceStimuli)
     for (k, (_, _, state)) in enumerate(stimuli.noises)
