@@ -1,5 +1,7 @@
-"""Runs on a device compute what runs on the processor do. The device is "serial", one lane after the other, which every Julia
-has; with PYSPIKENET_TEST_DEVICE it is another, such as "kernels" or "cuda"."""
+"""Runs on a device compute what runs on the processor do.
+
+The device is "serial", one lane after the other, which every Julia has; with PYSPIKENET_TEST_DEVICE another, such as "kernels".
+"""
 
 import os
 
@@ -43,34 +45,63 @@ NOISY_EQUATIONS = psn.Equations(
 )  # fmt: skip
 STRONG = psn.ConstantStimulus(strength=400.0) + psn.NoiseCurrent(sigma=200.0, tau=5.0)
 CASES = {
-    "GLM": (psn.BernoulliGLM(theta=3.0), NETWORK, {"dt": 1.0, "record": ["drive", "rate", "mean_rate"], "equilibration": 10.0}),
+    "GLM": (
+        psn.BernoulliGLM(theta=3.0),
+        NETWORK,
+        {"dt": 1.0, "record": ["drive", "rate", "mean_rate"], "equilibration": 10.0},
+    ),
     "GLM, each neuron, float32": (psn.BernoulliGLM(theta=3.0 * EACH), NETWORK, {"dt": 1.0, "dtype": "float32"}),
     "Poisson": (psn.PoissonGLM(), NETWORK, {"duration": 10.0, "stimulus": psn.ConstantStimulus(strength=0.01)}),
     "many Poisson spikes": (
-        psn.Cascade(nonlinearity="relu", emission="poisson", scale=1.0, b=50.0), EMPTY, {"dt": 1.0, "duration": 20.0}),
+        psn.Cascade(nonlinearity="relu", emission="poisson", scale=1.0, b=50.0),
+        EMPTY,
+        {"dt": 1.0, "duration": 20.0},
+    ),
     "activation": (psn.RectifiedSAM(), NETWORK, {"duration": 20.0}),
     "background noise": (psn.ThresholdSAM(), NETWORK, {"duration": 20.0}),
     "kernels": (
-        psn.Cascade(coupling=psn.ArrayKernel(weights=[1.0, 0.5, 0.2]), self_kernel=psn.ArrayKernel(weights=[-9.0, -3.0]), theta=2.0,
-                    stimulus_kernels={"slow": psn.ExponentialKernel(tau=3.0)}),
+        psn.Cascade(
+            coupling=psn.ArrayKernel(weights=[1.0, 0.5, 0.2]),
+            self_kernel=psn.ArrayKernel(weights=[-9.0, -3.0]),
+            theta=2.0,
+            stimulus_kernels={"slow": psn.ExponentialKernel(tau=3.0)},
+        ),
         DELAYS,
         {"dt": 0.1, "stimulus": psn.SinStimulus(amplitude=2.0, period=9.0, channel="slow")},
     ),
-    "LIF, every stimulus": (psn.LIF(E_L=-65.0, v_threshold=-50.0, v_reset=-60.0, tau_m=20 * EACH), NETWORK, {
-        "record": ["v", "I"], "record_neurons": [3, 8], "record_every": 0.5, "stimulus": EVERYTHING}),
-    "LIF, delays": (psn.LIF(E_L=-65.0, v_threshold=-50.0, v_reset=-60.0), DELAYS, {
-        "stimulus": psn.ConstantStimulus(strength=25.0), "record": "v"}),
-    "LIF, float32": (psn.LIF(E_L=-65.0, v_threshold=-50.0, v_reset=-60.0), NETWORK, {
-        "stimulus": psn.ConstantStimulus(strength=25.0), "dtype": "float32"}),
+    "LIF, every stimulus": (
+        psn.LIF(E_L=-65.0, v_threshold=-50.0, v_reset=-60.0, tau_m=20 * EACH),
+        NETWORK,
+        {"record": ["v", "I"], "record_neurons": [3, 8], "record_every": 0.5, "stimulus": EVERYTHING},
+    ),
+    "LIF, delays": (
+        psn.LIF(E_L=-65.0, v_threshold=-50.0, v_reset=-60.0),
+        DELAYS,
+        {"stimulus": psn.ConstantStimulus(strength=25.0), "record": "v"},
+    ),
+    "LIF, float32": (
+        psn.LIF(E_L=-65.0, v_threshold=-50.0, v_reset=-60.0),
+        NETWORK,
+        {"stimulus": psn.ConstantStimulus(strength=25.0), "dtype": "float32"},
+    ),
     "conductances": (psn.CobaLIF(receptors=CONDUCTANCE), NETWORK, {"stimulus": STRONG, "record": ["v", "g_inh"]}),
     "AdEx": (psn.AdEx(), NETWORK, {"stimulus": psn.ConstantStimulus(strength=800.0) + psn.NoiseCurrent(sigma=300.0)}),
-    "Hodgkin-Huxley": (psn.HodgkinHuxley(), NETWORK, {"stimulus": psn.ConstantStimulus(strength=10.0), "duration": 20.0}),
+    "Hodgkin-Huxley": (
+        psn.HodgkinHuxley(),
+        NETWORK,
+        {"stimulus": psn.ConstantStimulus(strength=10.0), "duration": 20.0},
+    ),
     "GIF, drawn": (psn.GIF(), NETWORK, {"stimulus": STRONG}),
-    "white noise in equations": (NOISY_EQUATIONS, EMPTY, {
-        "stimulus": psn.ConstantStimulus(strength=14000.0)}),
+    "white noise in equations": (NOISY_EQUATIONS, EMPTY, {"stimulus": psn.ConstantStimulus(strength=14000.0)}),
     "graded": (psn.LIFGate(), NETWORK, {"dt": 1.0, "stimulus": psn.ConstantStimulus(strength=30.0)}),
     "discrete": (psn.LSNN(), NETWORK, {"dt": 1.0, "stimulus": psn.ConstantStimulus(strength=1.5)}),
-}  # fmt: skip
+}
+
+
+def some(cases, *quick):
+    """All of them; on the device that every Julia has, which compiles each anew, only the quick ones in every run."""
+    slow = DEVICE == "serial"
+    return [pytest.param(x, marks=[pytest.mark.slow] if slow and x not in quick else []) for x in cases]
 
 
 def close(a, b, name, dtype):
@@ -83,7 +114,7 @@ def close(a, b, name, dtype):
         np.testing.assert_array_equal(y, x, err_msg=name)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", some(CASES, "GLM", "kernels", "LIF, every stimulus", "LIF, delays"))
 def test_a_run_is_that_of_the_processor(case):
     model, network, more = CASES[case]
     settings = {"duration": 50.0, "trials": 3, "seed": 7} | more
@@ -95,7 +126,7 @@ def test_a_run_is_that_of_the_processor(case):
         close(here, there, name, settings.get("dtype"))
 
 
-@pytest.mark.parametrize("case", ["GLM", "kernels", "LIF, every stimulus", "LIF, delays"])
+@pytest.mark.parametrize("case", ["kernels", "LIF, every stimulus"])
 def test_two_halves_are_the_whole(case):
     model, network, more = CASES[case]
     settings = {"trials": [4, 2, 9], "seed": 7} | {k: x for k, x in more.items() if k != "equilibration"}
@@ -133,26 +164,50 @@ def test_what_a_device_cannot_do_is_said_first():
 
 
 CURRENTS = {"exc": psn.ExponentialSynapse(tau=5.0), "inh": psn.AlphaSynapse(tau=8.0)}
-RESTING = psn.LIF(E_L=-65.0, v_threshold=-50.0, v_reset=-60.0, tau_m=20 * EACH, receptors=CURRENTS, refractory_period=1.0)
+RESTING = psn.LIF(
+    E_L=-65.0, v_threshold=-50.0, v_reset=-60.0, tau_m=20 * EACH, receptors=CURRENTS, refractory_period=1.0
+)
 DATA = (np.random.default_rng(5).random((3, 300, 40)) < 0.01).astype(int)
 GRADIENTS = {
     "all weights": (RESTING, NETWORK, ["weight", "tau_m", "v_threshold"], {"loss": psn.VanRossum(tau=10.0)}),
     "delays": (RESTING, DELAYS, ["weight", "R", "initial_state.v"], {"loss": psn.SpikeCountLoss()}),
     "smooth": (RESTING, NETWORK, ["weight", "tau_m", "E_L"], {"mode": "relaxed"}),
-    "seen smoothly": (RESTING, NETWORK, ["weight", "tau_m"], {"mode": "soft", "surrogate": psn.SigmoidSurrogate(alpha=0.5)}),
-    "drawn": (RESTING, NETWORK, ["weight"], {"stochastic": True, "surrogate": psn.SigmoidSurrogate(alpha=0.5), "mode": "soft"}),
+    "seen smoothly": (
+        RESTING,
+        NETWORK,
+        ["weight", "tau_m"],
+        {"mode": "soft", "surrogate": psn.SigmoidSurrogate(alpha=0.5)},
+    ),
+    "drawn": (
+        RESTING,
+        NETWORK,
+        ["weight"],
+        {"stochastic": True, "surrogate": psn.SigmoidSurrogate(alpha=0.5), "mode": "soft"},
+    ),
     "GIF": (psn.GIF(), NETWORK, ["weight", "C"], {"stimulus": STRONG}),
-    "voltage": (psn.AdEx(), NETWORK, ["C", "weight"], {
-        "loss": psn.VoltageLoss(variable="v", values=np.full((300, 40), -60.0)), "stimulus": STRONG}),
+    "voltage": (
+        psn.AdEx(),
+        NETWORK,
+        ["C"],
+        {"loss": psn.VoltageLoss(variable="v", values=np.full((300, 40), -60.0)), "stimulus": STRONG},
+    ),
     "graded": (psn.LIFGate(), NETWORK, ["weight"], {"dt": 1.0}),
-    "stimuli": (RESTING, NETWORK, ["stimulus.0.strength", "stimulus.1.amplitude", "stimulus.2.sigma", "stimulus.3.rate", "weight"], {
-        "stimulus": psn.ConstantStimulus(strength=14 * EACH) + psn.SinStimulus(amplitude=3.0, period=15.0, targets=FEW)
-        + psn.NoiseCurrent(sigma=6.0, tau=5.0) + psn.PoissonInput(rate=300.0, weight=3.0, channel="exc")}),
-}  # fmt: skip
+    "stimuli": (
+        RESTING,
+        NETWORK,
+        ["stimulus.0.strength", "stimulus.1.amplitude", "stimulus.2.sigma", "stimulus.3.rate", "weight"],
+        {
+            "stimulus": psn.ConstantStimulus(strength=14 * EACH)
+            + psn.SinStimulus(amplitude=3.0, period=15.0, targets=FEW)
+            + psn.NoiseCurrent(sigma=6.0, tau=5.0)
+            + psn.PoissonInput(rate=300.0, weight=3.0, channel="exc")
+        },
+    ),
+}
 
 
 @pytest.mark.parametrize("segments", [False, True], ids=["whole", "in segments"])
-@pytest.mark.parametrize("case", GRADIENTS)
+@pytest.mark.parametrize("case", some(GRADIENTS, "all weights", "stimuli"))
 def test_a_gradient_is_that_of_the_processor(case, segments, monkeypatch):
     model, network, names, more = GRADIENTS[case]
     settings = {"stimulus": psn.ConstantStimulus(strength=20.0), "dt": 0.1, "data": DATA, "seed": 3} | more
@@ -161,7 +216,9 @@ def test_a_gradient_is_that_of_the_processor(case, segments, monkeypatch):
         monkeypatch.setattr("pyspikenet.fitting.problem.TAPE_BYTES", 1e5)
     if isinstance(loss, psn.VoltageLoss):
         settings |= {"data": None, "duration": 30.0, "trials": 3}
-    here, there = (psn.gradient(loss, model, network, wrt=names, device=device, **settings) for device in ("cpu", DEVICE))
+    here, there = (
+        psn.gradient(loss, model, network, wrt=names, device=device, **settings) for device in ("cpu", DEVICE)
+    )
     assert there.loss == pytest.approx(here.loss, rel=1e-9)
     for name in names:
         x, y = np.asarray(here.gradient[name]), np.asarray(there.gradient[name])

@@ -21,8 +21,8 @@ from .fitting.space import Categorical, Integer, Real, Space
 from .fitting.workers import Crew
 from .models.base import Model
 from .network import Network
-from .run import device_name
 from .parameters import flag, seed_number, shown, whole_number
+from .run import device_name
 from .simulate import check_progress, progress_bar
 from .stimulus import Stimulus, StimulusSum
 from .sweep_store import InMemory, InZarr, Store

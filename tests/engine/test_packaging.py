@@ -1,5 +1,7 @@
 """What is in the wheel and in the source distribution, and that the wheel works from another folder."""
 
+import importlib.metadata
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +15,9 @@ import pytest
 from pyspikenet.engine import locate
 
 ROOT = Path(__file__).resolve().parents[2]
-JULIA = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "julia" / "SpikeCore" / "src").rglob("*.jl"))
+JULIA = sorted(
+    str(p.relative_to(ROOT)) for folder in ("src", "ext") for p in (ROOT / "julia" / "SpikeCore" / folder).rglob("*.jl")
+)
 PYTHON = sorted(
     str(p.relative_to(ROOT / "python"))
     for p in (ROOT / "python" / "pyspikenet").rglob("*.py*")
@@ -46,6 +50,38 @@ def test_sdist_members(built):
     assert {"pyproject.toml", "README.md", "LICENSE", "Makefile", "juliapkg.json", "tests/conftest.py"} <= members
     assert {"scripts/debian-julia.sh", "examples/quickstart.py", "examples/data/celegans_connectome.csv"} <= members
     assert not [name for name in members if name.startswith((".julia", ".venv", "examples/output", "dist"))]
+
+
+def installed_in_place() -> str:
+    """The folder of which pyspikenet is an installation in place, if it is one."""
+    given = importlib.metadata.distribution("pyspikenet").read_text("direct_url.json") or "{}"
+    about = json.loads(given)
+    return about["url"].removeprefix("file://") if about.get("dir_info", {}).get("editable") else ""
+
+
+@pytest.mark.parametrize("where", ["wheel", "checkout"])
+def test_juliapkg_finds_what_it_needs(built, tmp_path, where):
+    """SpikeCore by its path, which is there."""
+    target = tmp_path / "wheel"
+    with zipfile.ZipFile(built[0]) as archive:
+        archive.extractall(target)
+    if where == "checkout" and installed_in_place() != str(ROOT):
+        pytest.skip(f"pyspikenet is not installed in place from {ROOT}")
+    code = """
+import json, sys
+from pathlib import Path
+from juliapkg.deps import deps_files
+ours = [Path(name) for name in deps_files() if "SpikeCore" in Path(name).read_text()]
+packages = json.loads(ours[0].read_text())["packages"]
+print(len(ours), (ours[0].parent / packages["SpikeCore"]["path"] / "Project.toml").is_file(), ours[0].parent)
+"""
+    path = os.pathsep.join([str(target), sysconfig.get_path("purelib")]) if where == "wheel" else ""
+    done = subprocess.run(
+        [sys.executable, "-S" if where == "wheel" else "-s", "-c", code], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": path}, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1", "True", str(target / "pyspikenet" if where == "wheel" else ROOT)]
 
 
 def test_the_wheel_works_from_another_folder(built, tmp_path):

@@ -25,7 +25,7 @@ NETWORK_SECONDS = 5.0
 # Python dicts, lists and arrays as SpikeCore wants them, and back. C order (trial, time, neuron) is Julia's
 # (neuron, time, trial): an array comes as its transposed view, and is copied, since Python's may not stay alive.
 BRIDGE = """
-pushfirst!(LOAD_PATH, raw"{folder}")
+Base.find_package("SpikeCore") === nothing && pushfirst!(LOAD_PATH, raw"{folder}")
 using SpikeCore
 module PySpikeNetBridge
     using PythonCall, SpikeCore
