@@ -1,6 +1,6 @@
 """Runs on a device compute what runs on the processor do.
 
-The device is "serial", one lane after the other, which every Julia has; with PYSPIKENET_TEST_DEVICE another, such as "kernels".
+The device is "serial", one lane after the other, which every Julia has; PYSPIKENET_TEST_DEVICE names another.
 """
 
 import os
@@ -224,3 +224,29 @@ def test_a_gradient_is_that_of_the_processor(case, segments, monkeypatch):
         x, y = np.asarray(here.gradient[name]), np.asarray(there.gradient[name])
         assert np.abs(x).max() > 0 or name == "initial_state.v"
         np.testing.assert_allclose(y, x, rtol=1e-9, atol=1e-9 * np.abs(x).max(), err_msg=name)
+
+
+def test_a_population_is_judged_as_on_the_processor():
+    net = psn.Network.random(n=20, p=0.2, weight=3.0, seed=1)
+    model = psn.LIF(E_L=-65.0, v_threshold=-50.0, v_reset=-60.0)
+    data = psn.simulate(model, net, stimulus=psn.ConstantStimulus(strength=20.0), duration=100.0, seed=1)
+    settings = {
+        "data": data, "loss": psn.VanRossum(tau=10.0), "stimulus": psn.ConstantStimulus(strength=20.0), "seed": 2,
+        "free": {"tau_m": (10.0, 30.0), "weight_scale.exc": (0.5, 2.0)}, "method": psn.CMAES(population=6), "epochs": 3,
+    }  # fmt: skip
+    here, there = (psn.fit(model, net, device=device, **settings) for device in ("cpu", DEVICE))
+    np.testing.assert_allclose(there.history.loss, here.history.loss, rtol=1e-6)
+    assert here.history.loss.values.min() < here.history.loss.values.max()
+
+
+def test_a_candidate_that_fails_does_not_end_the_others():
+    model = psn.Equations(
+        "dv/dt = a*v**3/(1*ms*mV**2) : mV", threshold="v > 1e300*mV", reset="v = 0*mV", parameters={"a": 1.0}
+    )
+    net = psn.Network.from_edges(pre=[], post=[], n=2)
+    over = {"a": [-1.0, 1.0, -2.0]}
+    settings = {"over": over, "measure": "spike_count", "duration": 20.0, "initial_state": {"v": 1.0}}
+    here, there = (psn.sweep(model, net, device=device, **settings) for device in ("cpu", DEVICE))
+    assert list(there.failure.values) == list(here.failure.values)
+    assert list(there.done.values) == list(here.done.values)
+    assert there.failure.values[1]

@@ -11,7 +11,7 @@ from pyspikenet.fitting.population import Evaluator
 
 SETTINGS: dict[str, Any] = {
     "duration": None, "dt": None, "trials": None, "seed": 3, "initial_state": None, "dtype": "float64", "threads": None,
-    "equilibration": 0.0,
+    "device": "cpu", "equilibration": 0.0,
 }  # fmt: skip
 NETWORK = psn.Network.random(n=20, p=0.2, weight=3.0, delay=1.0, seed=1)
 MIXED = psn.Network.normal(n=20, std=6.0, sparsity=0.5, inhibitory=0.5, seed=2)

@@ -117,8 +117,8 @@ function advance_step!(run::DeviceRun, j::Int, step::Int, first_step::Int)
         each_lane(d, membrane_lane!, run.lanes, run.neurons, n, setup.period, run.state, run.drive, run.free, run.bad, run.stimuli.ids,
                   setup.seed, j, step, setup.dt, run.list, run.counters, adding(d))
     else
-        foreach(f -> filter!(run, f, step), run.channels)
-        foreach(f -> filter!(run, f, step), run.filters)
+        foreach(f -> apply_filter!(run, f, step), run.channels)
+        foreach(f -> apply_filter!(run, f, step), run.filters)
         lags = length(setup.blueprint.self)
         lags == 0 || each_lane(d, arrive_lane!, run.lanes, run.drive, 0, run.self, mod(step, lags) * run.lanes)
         isempty(setup.blueprint.background_noise) ||
@@ -145,7 +145,7 @@ function into_channel(run::DeviceRun, channel::Int, step::Int)
     return ring, mod(step, size(ring, 2)) * run.lanes
 end
 
-function filter!(run::DeviceRun, f::DeviceFilter, step::Int)
+function apply_filter!(run::DeviceRun, f::DeviceFilter, step::Int)
     k, depth, n = f.kernel, size(f.ring, 2), run.setup.n
     cell(at) = mod(at, depth) * run.lanes
     if k.kind == PASS
