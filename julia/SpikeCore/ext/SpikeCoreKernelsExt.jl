@@ -10,9 +10,10 @@ import Adapt
 import Atomix
 import SpikeCore: add!, adding, delivered_at_once, each_lane, next!, put, room
 
-"`groups` spikes are delivered at once, by `width` workers each."
-struct Kernels{B} <: SpikeCore.Device
+"`kernel`: what calls a function for all lanes; `groups` spikes are delivered at once, by `width` workers each."
+struct Kernels{B,K} <: SpikeCore.Device
     backend::B
+    kernel::K
     groups::Int
     width::Int
 end
@@ -36,7 +37,7 @@ end
 end
 
 function each_lane(d::Kernels, f::F, count::Int, what::Vararg{Any,N}) where {F,N}
-    count > 0 && of_lane(d.backend, 256)(f, what; ndrange=count)
+    count > 0 && d.kernel(f, what; ndrange=count)
     return nothing
 end
 
@@ -55,7 +56,7 @@ Adapt.adapt_structure(to, neurons::SpikeCore.PerNeuron{M}) where {M} =
 with_columns(::Type{P}, columns::D) where {P,D} = P{D}(columns)
 
 function __init__()
-    SpikeCore.DEVICES["kernels"] = () -> Kernels(CPU(), Threads.nthreads(), 1)
+    SpikeCore.DEVICES["kernels"] = () -> Kernels(CPU(), of_lane(CPU()), Threads.nthreads(), 1)
 end
 
 end

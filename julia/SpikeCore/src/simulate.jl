@@ -86,7 +86,11 @@ function fire_step!(run::Run, trial::Trial, part::Part, step::Int)
         membrane_step!(setup, neurons, trial, part, step)
     elseif isempty(setup.clamps) || step >= setup.clamps[trial.column].until
         part.quad == step >> 2 || draw_bits!(setup, trial, part, step >> 2)
-        sweep!(trial, part, neurons, setup.dt, step) || note_failure!(part, neurons, trial.drive, setup.dt, step)
+        if !sweep!(trial, part, neurons, setup.dt, step)
+            note_failure!(part, neurons, trial.drive, setup.dt, step)
+            part.n_spiking[8((step&1)+1)] = 0       # an activity that is not admissible cannot be drawn from
+            return nothing
+        end
         collect_spikes!(part, trial, neurons, setup.dt, Source(setup.seed, STREAM_FIRE, trial.id), step)
     else
         settle_drive!(trial.drive, neurons, setup.dt, part.range)

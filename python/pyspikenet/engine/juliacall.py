@@ -22,30 +22,13 @@ from .wire import Arrays, native, plain
 
 NETWORK_SECONDS = 5.0
 
-# Python dicts, lists and arrays as SpikeCore wants them, and back. C order (trial, time, neuron) is Julia's
-# (neuron, time, trial): an array comes as its transposed view, and is copied, since Python's may not stay alive.
+# The bridge is an extension of SpikeCore. Julia loads it by itself where SpikeCore is a package of the environment (as
+# juliapkg makes it one); where it is only a folder, as with an environment of one's own, it is loaded here.
 BRIDGE = """
 Base.find_package("SpikeCore") === nothing && pushfirst!(LOAD_PATH, raw"{folder}")
-using SpikeCore
-module PySpikeNetBridge
-    using PythonCall, SpikeCore
-    plain(x::Py) = pyisinstance(x, pybuiltins.dict) ? tree(x) :
-                   pyisinstance(x, pybuiltins.list) ? identity.(Any[plain(v) for v in x]) : pyconvert(Any, x)
-    tree(x::Py) = Dict{{String,Any}}(pyconvert(String, k) => plain(x[k]) for k in x)
-    python(x::AbstractDict) = pydict(k => python(v) for (k, v) in x)
-    python(x::AbstractVector) = pylist(python(v) for v in x)
-    python(x) = Py(x)
-    function call(method, params, arrays)
-        p, named = tree(Py(params)), Py(arrays)
-        a = Dict{{String,Any}}(pyconvert(String, k) => Array(pyconvert(PyArray, named[k])) for k in named)
-        reply = PythonCall.GIL.@unlock try
-            SpikeCore.handle(method, p, a)
-        catch problem
-            SpikeCore.describe(problem, catch_backtrace())
-        end
-        reply isa Dict && return pytuple((python(reply), pybuiltins.None))
-        return pytuple((python(reply[1]), pydict(k => Py(v) for (k, v) in reply[2])))
-    end
+import PythonCall, SpikeCore
+let bridge = Base.get_extension(SpikeCore, :SpikeCorePythonCallExt)
+    bridge === nothing ? include(joinpath(pkgdir(SpikeCore), "ext", "SpikeCorePythonCallExt.jl")) : bridge
 end
 """
 
@@ -66,8 +49,7 @@ class JuliacallEngine:
                 import juliacall
 
                 self._main = juliacall.newmodule("PySpikeNet")
-                self._main.seval(BRIDGE.format(folder=spikecore()))
-                self._call_julia = self._main.seval("PySpikeNetBridge.call")
+                self._call_julia = self._main.seval(BRIDGE.format(folder=spikecore())).call
                 self.threads = int(self._main.seval("Threads.nthreads()"))
         except Exception as problem:
             raise EngineError(f"juliacall could not start Julia: {problem}") from problem
@@ -99,7 +81,8 @@ class JuliacallEngine:
             result, values = self._call_julia(method, plain(params), transposed)
         if values is None:
             raise JuliaError(**result)
-        # Copied, since an array that Julia owns would keep it from freeing and reusing the memory.
+        # C order (trial, time, neuron) is Julia's (neuron, time, trial). Copied, since an array that Julia owns would keep it
+        # from freeing and reusing the memory.
         return result, {name: np.asarray(value).T.copy() for name, value in values.items()}
 
     def close(self) -> None:
