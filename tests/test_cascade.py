@@ -258,3 +258,11 @@ def test_a_runaway_ends_with_an_error_that_names_it(dale):
     with pytest.raises(psn.JuliaError, match=r"neuron \d+ in step \d+ \(trial 0\) .* must be a probability"):
         psn.simulate(psn.BernoulliGLM(theta=-5.0), dale, duration=10.0, dt=2.0, seed=1)
     psn.simulate(psn.BernoulliGLM(), dale, duration=10.0, seed=1)
+
+
+@pytest.mark.parametrize("strength", [1e3, 1e300])
+def test_an_activity_that_cannot_be_drawn_from_names_neuron_and_step(strength):
+    net = psn.Network.from_edges(pre=[], post=[], n=3)
+    stimulus = psn.ConstantStimulus(strength=strength, start=0.5, targets=[2])
+    with pytest.raises(psn.JuliaError, match=r"activity of neuron 2 in step 5 .* must be an expected count"):
+        psn.simulate(psn.PoissonGLM(), net, duration=2.0, stimulus=stimulus, seed=1)
