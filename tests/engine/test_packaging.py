@@ -13,7 +13,9 @@ import pytest
 from pyspikenet.engine import locate
 
 ROOT = Path(__file__).resolve().parents[2]
-JULIA = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "julia" / "SpikeCore" / "src").rglob("*.jl"))
+JULIA = sorted(
+    str(p.relative_to(ROOT)) for folder in ("src", "ext") for p in (ROOT / "julia" / "SpikeCore" / folder).rglob("*.jl")
+)
 PYTHON = sorted(
     str(p.relative_to(ROOT / "python"))
     for p in (ROOT / "python" / "pyspikenet").rglob("*.py*")
