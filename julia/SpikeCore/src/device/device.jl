@@ -30,25 +30,20 @@ end
 "Adds one to a counter, and returns what it is then."
 @inline next!(::InTurn, x, at) = @inbounds x[at] += one(eltype(x))
 
-# Devices that packages bring: name of the device => (package, its UUID).
-const DEVICE_PACKAGES = Dict("kernels" => ("KernelAbstractions", "63c18a36-062a-441e-b654-da1e3ab1ce7c"),
-                             "cuda" => ("CUDA", "052768ef-5323-5732-b1bb-66c8b64840ba"))
+# Devices that packages bring: name of the device => the packages.
+const DEVICE_PACKAGES = Dict("kernels" => ["63c18a36-062a-441e-b654-da1e3ab1ce7c" => "KernelAbstractions"],
+                             "cuda" => ["052768ef-5323-5732-b1bb-66c8b64840ba" => "CUDA"])
 "Name => a function that makes the device, or fails and says why it cannot."
 const DEVICES = Dict{String,Any}("serial" => Serial)
 
-"The device of this name; its package is loaded when it is first asked for."
+"The device of this name; its packages are loaded when it is first asked for."
 function device(name::String)
     haskey(DEVICES, name) && return Base.invokelatest(DEVICES[name])
     haskey(DEVICE_PACKAGES, name) || fail("device must be cpu, ", join(sort!(collect(keys(DEVICE_PACKAGES))), ", "), ", got ", name)
-    package, id = DEVICE_PACKAGES[name]
-    VERSION < v"1.10" && fail("device ", name, " needs Julia 1.10 or newer, and this is ", VERSION)
-    try
-        Base.require(Base.PkgId(Base.UUID(id), package))
-    catch problem
-        fail("device ", name, " needs the Julia package ", package, ", which cannot be loaded: ", sprint(showerror, problem))
-    end
-    haskey(DEVICES, name) || fail("the Julia package ", package, " is loaded, but SpikeCore's extension for it is not: add ",
-                                  "SpikeCore and ", package, " to the same Julia environment")
+    packages = DEVICE_PACKAGES[name]
+    reason = load_packages([Base.PkgId(Base.UUID(id), package) for (id, package) in packages]...)
+    isempty(reason) || fail("device ", name, " needs the Julia package ", packages[1][2], ", but ", reason)
+    haskey(DEVICES, name) || fail("device ", name, " needs an extension of SpikeCore that was not loaded with ", packages[1][2])
     return Base.invokelatest(DEVICES[name])
 end
 
