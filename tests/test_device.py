@@ -192,6 +192,20 @@ GRADIENTS = {
         {"loss": psn.VoltageLoss(variable="v", values=np.full((300, 40), -60.0)), "stimulus": STRONG},
     ),
     "graded": (psn.LIFGate(), NETWORK, ["weight"], {"dt": 1.0}),
+    "cascade": (psn.BernoulliGLM(theta=3.0), NETWORK, ["weight", "alpha", "theta", "beta"], {"dt": 1.0}),
+    "cascade, each neuron": (
+        psn.PoissonGLM(r=0.001 * EACH),
+        DELAYS,
+        ["weight", "r", "stimulus.strength"],
+        {"stimulus": psn.ConstantStimulus(strength=0.01 * EACH)},
+    ),
+    "cascade of kernels": (
+        CASES["kernels"][0],
+        DELAYS,
+        ["weight", "theta", "r"],
+        {"mode": "relaxed", "stimulus": CASES["kernels"][2]["stimulus"]},
+    ),
+    "cascade of a threshold": (psn.ThresholdSAM(theta=-0.01), NETWORK, ["weight", "theta", "sigma"], {}),
     "stimuli": (
         RESTING,
         NETWORK,

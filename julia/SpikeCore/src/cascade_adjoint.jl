@@ -27,12 +27,13 @@ mutable struct CascadeProblem{T,W}
     arrived::Vector{Matrix{T}}          # per group: what arrived, [lane, history + step + delay]
     states::Vector{Vector{LossState{T}}}
     optimiser::Dict{String,Any}
+    device::Any                     # nothing: the processor
+    workers::Vector{Any}            # of each group, on a device
 end
 
 function CascadeProblem(run::Run, params::Dict{String,Any}, arrays::Dict{String,Any})
     setup = run.setup
     get(params, "initial", "rest") == "rest" || fail("the gradient of a cascade begins at rest; initial must be rest")
-    get(params, "device", "cpu") == "cpu" || fail("gradients of cascade models are computed on the cpu only")
     isempty(setup.clamps) || fail("spikes cannot be given where a gradient is asked for")
     return cascade_problem(setup, run.neurons, params, arrays)
 end
@@ -52,14 +53,14 @@ function cascade_problem(setup::Setup{T,W}, cells, params, arrays) where {T,W}
     problem = CascadeProblem{T,W}(
         setup, copy(params["model"]), owned_by("model.", arrays), cells, setup.trials[1].step, steps, FreeParameter[], losses,
         Vector{T}[Vector{T}(p.synapses.weight) for p in setup.projections], [deepcopy(t.noises) for t in setup.trials], rule,
-        Lanes{T}[], Matrix{T}[], Vector{LossState{T}}[], Dict{String,Any}())
+        Lanes{T}[], Matrix{T}[], Vector{LossState{T}}[], Dict{String,Any}(), given_device(params), Any[])
     for d in required(params, "free", Vector)
         push!(problem.free, free_parameter(problem, d))
     end
     return problem
 end
 
-device_of(::CascadeProblem) = nothing
+device_of(problem::CascadeProblem) = problem.device
 need_derivative_of(::Union{Shared{M},PerNeuron{M}}) where {M} = need_derivative_of(M)
 need_derivative_of(::Type{<:Cascade{T,F}}) where {T,F} = need_derivative(F.instance)
 
@@ -112,6 +113,8 @@ function make_groups!(problem::CascadeProblem{T}, chosen::Vector{Vector{Int}}) w
     foreach(lanes -> lanes.noise = noise_matrices(setup, lanes, problem.steps), problem.groups)
     columns = history(setup.blueprint.coupling) + problem.steps + longest_delay(setup)
     problem.arrived = [zeros(T, lanes.size, columns) for lanes in problem.groups]
+    problem.workers = problem.device === nothing ? Any[] :
+                      Any[DeviceCascade(problem.device, lanes, setup, problem.steps) for lanes in problem.groups]
     problem.states = loss_states(problem.losses, problem.groups, problem.steps)
     return nothing
 end
@@ -350,7 +353,7 @@ function evaluate_laid_out!(problem::CascadeProblem{T}, coefficients::Vector{Flo
     counts = [zeros(lanes.n) for lanes in groups]
     carried = [[map(copy, states[p].carry) for states in problem.states] for p in 1:length(groups)]
     with_threads(length(groups), setup.threads) do p
-        forward!(groups[p], problem.arrived[p], problem, cells)
+        isempty(problem.workers) ? forward!(groups[p], problem.arrived[p], problem, cells) : forward!(problem.workers[p], problem)
         count_spikes!(counts[p], groups[p], max(0, -problem.first_step) + 1, m)
         for (loss, states) in zip(problem.losses, problem.states)
             observe!(loss, groups[p], states[p], 0, m)
@@ -369,14 +372,16 @@ function evaluate_laid_out!(problem::CascadeProblem{T}, coefficients::Vector{Flo
         reset_adjoint!(lanes)
         fill!(lanes.of_input, 0)
         pull_losses!(lanes, problem, p, coefficients, carried[p], 0, m)
-        backward!(lanes, problem.arrived[p], problem, cells, found[p])
+        isempty(problem.workers) ? backward!(lanes, problem.arrived[p], problem, cells, found[p]) :
+        backward!(problem.workers[p], problem, found[p])
         any(q -> q.kind == "weight", problem.free) && list_sent!(lanes, lanes.spikes, 0, m)
     end
     gradients = Vector{Float64}[]
     for (k, parameter) in enumerate(problem.free)
         if parameter.kind == "weight"
             g = zeros(T, length(parameter.value))
-            add_weight_gradients!(g, groups, setup, parameter.index, m)
+            isempty(problem.workers) ? add_weight_gradients!(g, groups, setup, parameter.index, m) :
+            add_weight_gradients!(g, problem.workers[1].lanes, setup, parameter.index)
             push!(gradients, Float64.(g))
         elseif parameter.kind == "stimulus"
             g = zeros(length(parameter.value))

@@ -103,8 +103,6 @@ def ask(
     )  # fmt: skip
     if run.warm_up and isinstance(model, MembraneModel):
         raise ValueError(f"equilibration must be 0 for a {type(model).__name__}, got {equilibration} ms")
-    if device != "cpu" and not isinstance(model, MembraneModel):
-        raise ValueError(f"device must be 'cpu' for the gradient of a {type(model).__name__}, got {device!r}")
     if spikes is not None:
         spikes = fitted_spikes(spikes, run)
     variables = tuple(model.state()) if isinstance(model, MembraneModel) else ()
