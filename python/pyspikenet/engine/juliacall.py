@@ -81,8 +81,8 @@ class JuliacallEngine:
             result, values = self._call_julia(method, plain(params), transposed)
         if values is None:
             raise JuliaError(**result)
-        # C order (trial, time, neuron) is Julia's (neuron, time, trial). Copied, since an array that Julia owns would keep it
-        # from freeing and reusing the memory.
+        # C order (trial, time, neuron) is Julia's (neuron, time, trial). Copied, since an array that Julia owns would keep
+        # it from freeing and reusing the memory.
         return result, {name: np.asarray(value).T.copy() for name, value in values.items()}
 
     def close(self) -> None:
