@@ -81,7 +81,7 @@ class JuliacallEngine:
             result, values = self._call_julia(method, plain(params), transposed)
         if values is None:
             raise JuliaError(**result)
-        # C order (trial, time, neuron) is Julia's (neuron, time, trial). Copied, since an array that Julia owns would keep
+        # C order (trial, time, neuron) is Julia's (neuron, time, trial). Copied: an array that Julia owns would keep it
         # it from freeing and reusing the memory.
         return result, {name: np.asarray(value).T.copy() for name, value in values.items()}
 
