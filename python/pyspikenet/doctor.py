@@ -35,7 +35,10 @@ def main(arguments: list[str]) -> int:
     _say("julia in use", f"{about['julia']}, version {about['julia_version']}, process {about['pid']}")
     _say("threads", f"{about['threads']} (of {engine.available_cores()} cores)")
     _say("device", f"{about['device']}, code for {about['cpu']}")
-    print(f"\nThe engine works: it started in {time.perf_counter() - start:.1f} s.")
+    started = time.perf_counter() - start
+    answer, _ = engine.get_engine().submit("device", {"device": "cuda"}).result()
+    _say('device="cuda"', answer["reason"] or "can be used")
+    print(f"\nThe engine works: it started in {started:.1f} s.")
     return 0
 
 

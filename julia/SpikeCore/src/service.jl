@@ -10,6 +10,7 @@ const NEXT_SESSION = Ref(1)
 `params` and the result are trees of numbers, strings, vectors and `Dict{String,Any}`; arrays are named. Methods:
 - `info`: version of Julia and of SpikeCore, threads, process id.
 - `echo`: gives back what it got.
+- `device`: the reason why `device` cannot be used; empty if it can.
 - `open`: makes a run (see session.jl) and returns the number of its session.
 - `advance`: `session`, `steps`; returns the spikes of these steps and what else is recorded; with `state` = true also the
   state after them, as arrays whose names begin with `state.`.
@@ -65,6 +66,9 @@ function info(params, arrays)
 end
 
 echo(params, arrays) = params, arrays
+
+"Why a device cannot be used; empty if it can."
+device_reason(params, arrays) = Dict{String,Any}("reason" => why_not(required(params, "device", String))), NOTHING
 
 function open_session(params, arrays)
     # A nonlinearity given as text is a method newer than this call; so is all that is compiled for it.
@@ -184,7 +188,7 @@ function short_run(params, arrays)
     end
 end
 
-const METHODS = Dict{String,Function}("info" => info, "echo" => echo, "open" => open_session, "run" => short_run,
+const METHODS = Dict{String,Function}("info" => info, "echo" => echo, "device" => device_reason, "open" => open_session, "run" => short_run,
                                       "advance" => advance_session, "state" => session_state, "close" => close_session,
                                       "distances" => with_loops(distances))
 for (name, method) in LIKELIHOOD_METHODS

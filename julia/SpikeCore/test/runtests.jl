@@ -9,17 +9,7 @@ const FILES = ["philox", "elementary", "emission", "expression", "formula", "equ
                "adjoint", "optimise", "differentiable", "search", "device", "hygiene"]
 
 # Files that need packages, and why they cannot be run here: empty if they can.
-"Why a device cannot be used; empty if it can."
-function reason(device::String)
-    try
-        S.device(device)
-        return ""
-    catch problem
-        return sprint(showerror, problem)
-    end
-end
-
-const MORE = ["zygote" => S.load_zygote(), "device_kernels" => reason("kernels"), "device_cuda" => reason("cuda")]
+const MORE = ["zygote" => S.load_zygote(), "device_kernels" => S.why_not("kernels"), "device_cuda" => S.why_not("cuda")]
 
 @testset "SpikeCore" begin
     for name in [FILES; [name for (name, reason) in MORE if isempty(reason)]]

@@ -47,8 +47,15 @@ function device(name::String)
     return Base.invokelatest(DEVICES[name])
 end
 
-"The names of the devices that can be used; others may come with their packages."
-devices() = sort!(["cpu"; collect(keys(DEVICES))])
+"Why a device cannot be used; empty if it can."
+function why_not(name::String)
+    try
+        device(name)
+        return ""
+    catch problem
+        return sprint(showerror, problem)
+    end
+end
 
 on_device(d::Device, neurons::Shared) = neurons
 function on_device(d::Device, neurons::PerCell{C}) where {C}
