@@ -21,7 +21,7 @@ LEVELS = (12.0, 24.0, 36.0, 48.0, 60.0)  # mV above rest
 FOLLOWED = (0.0, 3.0, 10.0)  # ms
 SPIKES = (2.0, 12.0, 150.0, 3000.0)  # ms
 REFRACTORY = 1.0  # ms at most; the exponentials of spikes say what is left to say
-RIDGE = 3e-4  # per spike, for features of variance 1
+RIDGE = 1e-3  # per spike, for features of variance 1
 RUNS = 64
 
 

@@ -11,12 +11,13 @@ likelihood, and to judge by data that were not fitted.
 Spikes are coincident within 2 ms; Gamma_A is the coincidence factor divided by that between repetitions (Jolivet et
 al. 2008, doi 10.1016/j.jneumeth.2007.11.006): 1 is as good as another repetition, and what many agree on may have more.
 
-    python examples/fit_recording.py [RECORDING] [--fit 00 05] [--test 01 02] [--output FOLDER] [--quick]
+    python examples/fit_recording.py [RECORDING] [--fit 00 05] [--test 01 02] [--pieces 850] [--quick]
 
 RECORDING is an .npz file with `current_pA` and `voltage_mV` of shape (stimulus, repetition, time), `stimulus_id` and
 `dt_ms`, or whatever `psn.read_recording` reads, whose trials then are repetitions of one current. Without it the
 example makes one. Without `--fit`, each of the two stimuli whose repetitions agree best is fitted alone and predicts
-the other, then both are fitted together.
+the other, then both are fitted together. With `--pieces` every other piece of so many ms of both is fitted and predicts
+the pieces between, and the other way round: how well other stimuli of these kinds are predicted.
 """
 
 import argparse
@@ -32,12 +33,24 @@ import xarray
 from escape_rate import RUNS, most_likely
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from recorded_neuron import CELL, WINDOW, Floats, Membrane, Recording, agreed, injected, make, membrane_of, read
+from recorded_neuron import (
+    CELL,
+    WINDOW,
+    Floats,
+    Membrane,
+    Recording,
+    agreed,
+    every_other,
+    injected,
+    make,
+    membrane_of,
+    read,
+)
 
 import pyspikenet as psn
 
 RISE = 0.4  # ms from the threshold of a model to the 0 mV at which a recorded spike is counted
-POPULATION, GENERATIONS, MEMBERS = 64, 40, 24
+POPULATION, GENERATIONS, MEMBERS = 48, 32, 24
 
 
 # ---- the models ------------------------------------------------------------------------------------------------------
@@ -148,7 +161,10 @@ def report(models: list[Fitted], fitted: list[Recording], others: list[Recording
     table = np.array([[found[x][name][:2] for name in names] for x in found])
     print(f"fitted on {' and '.join(x.name for x in fitted)}: Gamma_A of all together (of the best, or of one run)")
     for name, column in zip(names, table.swapaxes(0, 1), strict=True):
-        cells = [f"{x} {group:.2f} ({best:.2f})" for x, (best, group) in zip(found, column, strict=True)]
+        cells = [
+            f"{x} {group:.2f}" + (f" ({best:.2f})" if best == best else "")
+            for x, (best, group) in zip(found, column, strict=True)
+        ]
         print(
             f"  {name:5s} fitted: {', '.join(cells[: len(fitted)])};"
             f" not fitted: {', '.join(cells[len(fitted) :]) or '-'}"
@@ -204,6 +220,9 @@ def main() -> None:
     parser.add_argument("--fit", nargs="+", metavar="STIMULUS", help="stimuli to fit together")
     parser.add_argument("--test", nargs="+", metavar="STIMULUS", help="stimuli to predict")
     parser.add_argument("--predict", type=Path, metavar="RECORDING", help="another recording of the cell to predict")
+    parser.add_argument(
+        "--pieces", type=float, metavar="MS", help="fit every other piece of the stimuli, predict the rest"
+    )
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "output")
     parser.add_argument("--quick", action="store_true", help="a small search, to see that it runs")
     asked = parser.parse_args()
@@ -225,6 +244,9 @@ def main() -> None:
     fitted = [by_name[x] for x in asked.fit] if asked.fit else sorted(reliable, key=lambda x: x.name)
     further = [by_name[x] for x in asked.test or []] + (read(asked.predict) if asked.predict else [])
     settings = [fitted] if asked.fit or len(fitted) == 1 else [[x] for x in fitted] + [fitted]
+    if asked.pieces:
+        halves = list(zip(*(every_other(x, asked.pieces) for x in fitted), strict=True))
+        settings, fitted = [list(x) for x in halves], [x for half in halves for x in half]
     tables = []
     for setting in settings:
         spent = time.perf_counter()
@@ -242,7 +264,7 @@ def main() -> None:
         join="outer",
     )  # fmt: skip
     results.to_netcdf(asked.output / "fit_recording.nc", engine="h5netcdf")
-    (asked.output / "fit_recording.json").write_text(as_json(m, models, [x.name for x in fitted]))
+    (asked.output / "fit_recording.json").write_text(as_json(m, models, [x.name for x in settings[-1]]))
     draw(models, fitted, found, asked.output)
     print(f"{time.perf_counter() - began:.0f} s; written to {asked.output}")
 

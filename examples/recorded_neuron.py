@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.signal import lfilter
 
 import pyspikenet as psn
@@ -65,6 +65,19 @@ def read(path: Path) -> list[Recording]:
     potential = ds.v.transpose("trial", "time", ...).values.reshape(current.shape[0], current.shape[1], -1)[:, :, 0]
     dt = float(ds.time[1] - ds.time[0])
     return [recording(path.stem, current.mean(0), potential, dt)]
+
+
+def every_other(x: Recording, length: float) -> tuple[Recording, Recording]:
+    """Every other piece of that many ms, and those between; each joined as if they had followed one another."""
+    size = round(length / x.dt)
+    piece, within = np.divmod(np.arange(x.current.size), size)
+    found = []
+    for first in (0, 1):
+        kept = piece % 2 == first
+        spikes = [np.round(train / x.dt).astype(int) for train in x.trains]
+        moved = [(piece[t] // 2 * size + within[t])[kept[t]] * x.dt for t in spikes]
+        found.append(Recording(f"{x.name}{'ab'[first]}", x.current[kept], x.potential[:, kept], moved, x.dt))
+    return found[0], found[1]
 
 
 def make(duration: float, dt: float = 0.2) -> list[Recording]:
@@ -147,12 +160,13 @@ def away(x: Recording, train: Floats, gap: float) -> NDArray[np.int64]:
 def agreed(trains: list[Floats], duration: float, dt: float, share: float = 0.5) -> Floats:
     """The spikes on which a share of the trains agrees within the window, each train counted once."""
     n = round(duration / dt) + 1
-    raster = np.zeros((len(trains), n))
+    raster = np.zeros((len(trains), n), np.uint8)
     for row, train in zip(raster, trains, strict=True):
         row[np.clip(np.round(train / dt).astype(int), 0, n - 1)] = 1
     reach, found = round(WINDOW / dt), []
     smooth = gaussian_filter1d(raster.mean(0), 0.8 / dt)
-    waiting = smooth.copy()
+    possible = maximum_filter1d(raster, 2 * reach + 1, axis=1, mode="constant").mean(0) >= share
+    waiting = np.where(possible, smooth, 0.0)
     while True:
         k = int(np.argmax(waiting))
         if waiting[k] <= 1e-6:
@@ -164,9 +178,8 @@ def agreed(trains: list[Floats], duration: float, dt: float, share: float = 0.5)
             waiting[k] = 0.0
             continue
         found.append(k)
-        for row in np.flatnonzero(votes):  # the spike of each train that is nearest is used
-            at = low + np.flatnonzero(raster[row, low:high])
-            raster[row, at[np.argmin(np.abs(at - k))]] = 0
+        distance = np.where(near, np.abs(np.arange(low, high) - k), n)
+        raster[votes, low + distance.argmin(axis=1)[votes]] = 0  # the spike of each train that is nearest is used
         low, high = max(0, k - 8 * reach), min(n, k + 8 * reach)
         again = gaussian_filter1d(raster[:, low:high].mean(0), 0.8 / dt)
         inner = slice(max(0, k - 4 * reach), min(n, k + 4 * reach))
