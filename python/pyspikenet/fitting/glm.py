@@ -120,7 +120,8 @@ class GLM:
     def standard_errors(self) -> xarray.Dataset:
         """Standard errors of the coefficients from the curvature of the log-likelihood; NaN where not determined.
 
-        Weights count as repetitions. With an L2 penalty, that of the penalty is added. After L1 or a group lasso they ignore that terms were chosen.
+        Weights count as repetitions. With an L2 penalty, that of the penalty is added. After L1 or a group lasso they
+        ignore that terms were chosen.
         """
         with self._session(self._observations, self._stimulus) as session:
             return self._labelled(session.errors(self._observations.whole(), self.penalty, self._coefficients))

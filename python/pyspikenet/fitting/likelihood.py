@@ -185,7 +185,9 @@ def fit_glm(
             f" {max(p for _, _, p in found)} passes; a penalty helps where coefficients grow without end",
             RuntimeWarning, stacklevel=2,
         )  # fmt: skip
-    return GLM(design, observations, given, counted, coefficients, converged, penalty, curve, max(p for _, _, p in found))
+    return GLM(
+        design, observations, given, counted, coefficients, converged, penalty, curve, max(p for _, _, p in found)
+    )
 
 
 def _parts(design: Design, m: int) -> int:
