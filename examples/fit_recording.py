@@ -93,6 +93,7 @@ class Fitted:
     delay: float  # ms from a spike of the model to one that is recorded
     share: float  # of the votes that make a spike
     history: Floats
+    drive: Floats  # weights of what the stimulus is made of, a constant first; none where it is the current
 
     def trains(self, x: Recording) -> list[Floats]:
         """The spikes of each voter under the current of a recording [ms]."""
@@ -124,14 +125,15 @@ def searched(name: str, fitted: list[Recording], m: Membrane, population: int, g
     columns = dict(zip(found.history.parameter.values.tolist(), values.T, strict=True))
     return Fitted(
         name, model.replace(**columns), len(order), lambda x: injected(x.current, x.dt, unit), RISE, 0.5,
-        found.history.best.values,
+        found.history.best.values, np.empty(0),
     )  # fmt: skip
 
 
 def by_likelihood(fitted: list[Recording], m: Membrane) -> Fitted:
     """The GIF under which the recorded spikes are most likely; its spikes are those of the same step."""
     found = most_likely(fitted, m)
-    return Fitted("GIF", found.model, RUNS, found.stimulus, -fitted[0].dt, 0.4, np.empty(0))
+    drive = np.append(found.constant, found.weights)
+    return Fitted("GIF", found.model, RUNS, found.stimulus, -fitted[0].dt, 0.4, np.empty(0), drive)
 
 
 # ---- results ---------------------------------------------------------------------------------------------------------
@@ -208,8 +210,9 @@ def draw(models: list[Fitted], shown: list[Recording], found: Any, output: Path)
 
 
 def as_json(m: Membrane, models: list[Fitted], names: list[str]) -> str:
-    """The membrane, and the parameters of all members."""
+    """The membrane, and the parameters of all members, or of the one model."""
     members = {x.name: {k: np.asarray(getattr(x.model, k)).tolist() for k in x.model.units()} for x in models}
+    members |= {x.name: members[x.name] | {"drive": x.drive.tolist()} for x in models if x.drive.size}
     membrane = {k: float(v) for k, v in vars(m).items()}
     return json.dumps({"fitted": names, "membrane": membrane, "rise_ms": RISE, "members": members}, indent=1)
 
@@ -241,6 +244,10 @@ def main() -> None:
         f" series resistance {m.electrode:.1f} MOhm; error {m.error:.1f} mV"
     )
     reliable = sorted(recordings, key=lambda x: x.intrinsic, reverse=True)[:2]
+    for option, names in (("--fit", asked.fit or []), ("--test", asked.test or [])):
+        for name in names:
+            if name not in by_name:
+                parser.error(f"{option} must name stimuli of {', '.join(by_name)}, got {name}")
     fitted = [by_name[x] for x in asked.fit] if asked.fit else sorted(reliable, key=lambda x: x.name)
     further = [by_name[x] for x in asked.test or []] + (read(asked.predict) if asked.predict else [])
     settings = [fitted] if asked.fit or len(fitted) == 1 else [[x] for x in fitted] + [fitted]
