@@ -91,7 +91,7 @@ def most_likely(fitted: list[Recording], m: Membrane) -> EscapeRate:
     per_step = float(weight @ counts.mean((1, 2))) / weight.sum()
     glm = psn.fit_glm(
         counts, dt=dt, emission="bernoulli", nonlinearity="cloglog", stimulus=stacked, coupling=None, history=None,
-        self_kernel=psn.ArrayKernel(weights=np.full(free, -30.0)), weights=weight, tolerance=1e-4, progress=False,
+        self_kernel=psn.ArrayKernel(weights=np.full(free, -30.0)), trial_weights=weight, tolerance=1e-4, progress=False,
         penalty=psn.L2(strength=RIDGE * per_step),
     )  # fmt: skip
     found = glm.coefficients.stimulus.values.ravel() / spread

@@ -37,7 +37,7 @@ def fit_glm(
     self_kernel: Kernel | None = None,
     stimulus: ArrayLike | None = None,
     stimulus_basis: "RaisedCosine | Kernel | ArrayLike | None" = None,
-    weights: ArrayLike | None = None,
+    trial_weights: ArrayLike | None = None,
     penalty: Penalty | None = None,
     mask: ArrayLike | None = None,
     neurons: ArrayLike | None = None,
@@ -80,7 +80,7 @@ def fit_glm(
         Numbers for each step: ``(time,)``, ``(time, channel)`` or ``(trial, time, channel)``.
     stimulus_basis : RaisedCosine, Kernel, array_like (lag, function), optional
         Basis of the kernels of the stimulus; default: the stimulus acts in its own step only.
-    weights : array_like, shape (trial,), optional
+    trial_weights : array_like, shape (trial,), optional
         How often the steps of each trial count in what is maximised, default once; scores, and what is held out in
         cross-validation, count all alike.
     penalty : L1, L2 or GroupLasso, optional
@@ -136,7 +136,7 @@ def fit_glm(
     n_threads = None if threads is None else whole_number("threads", threads, 1)
     observations = observe(data, dt, duration, emission)
     given = stimulus_array(stimulus, observations)
-    who, counted = _neurons(neurons, observations), _weights(weights, observations.n_trials)
+    who, counted = _neurons(neurons, observations), _trial_weights(trial_weights, observations.n_trials)
     design = Design.make(
         observations, given.shape[1], emission, nonlinearity or allowed[0], coupling, history, self_kernel,
         stimulus_basis, who, _mask(mask, observations.n),
@@ -214,12 +214,12 @@ def _neurons(neurons: Any, observations: Observations) -> NDArray[np.int64]:
     return found
 
 
-def _weights(weights: Any, n_trials: int) -> NDArray[np.float64]:
+def _trial_weights(weights: Any, n_trials: int) -> NDArray[np.float64]:
     if weights is None:
         return np.ones(n_trials)
-    array = numbers("weights", weights, "positive", each="trial")
+    array = numbers("trial_weights", weights, "positive", each="trial")
     if array.shape != (n_trials,):
-        raise ValueError(f"weights must be one number for each of {n_trials} trials, got shape {array.shape}")
+        raise ValueError(f"trial_weights must be one number for each of {n_trials} trials, got shape {array.shape}")
     return array
 
 
