@@ -278,9 +278,8 @@ def check_fit_of_a_recording(printed: str, out: Path, names: tuple[str, str]) ->
     assert printed.count("not fitted") == 15
     assert_picture(out / "fit_recording.png")
     members = json.loads((out / "fit_recording.json").read_text())["members"]
-    assert {name: len(x["E_L"]) > 5 for name, x in members.items()} == dict.fromkeys(
-        ["AdEx", "GLIF", "MAT", "GIF"], True
-    )
+    assert len(members.pop("GIF")["drive"]) > 10
+    assert {name: len(x["E_L"]) > 5 for name, x in members.items()} == dict.fromkeys(["AdEx", "GLIF", "MAT"], True)
     ds = xarray.load_dataset(out / "fit_recording.nc", engine="h5netcdf")
     assert set(ds.stimulus.values) == set(names)
     assert set(ds.fitted_on.values) == {*names, "+".join(names)}
@@ -295,8 +294,9 @@ def test_fit_recording(tmp_path: Path) -> None:
     assert 70 < capacitance < 130
     assert 8 < leak < 17
     assert numbers("series resistance # MOhm", printed)[0] == pytest.approx(10, rel=0.2)
-    reached = ds.gamma_a.sel(fitted_on="strong+weak", model="all", of="population")
-    assert float(reached.min()) > 0.5
+    reached = ds.gamma_a.sel(fitted_on="strong+weak", of="together")
+    assert float(reached.sel(model="all").min()) > 0.5
+    assert float(reached.sel(model="GIF").min()) > 0.8, "the recording is of a GIF"
 
 
 @pytest.mark.slow
@@ -308,7 +308,19 @@ def test_fit_recording_of_a_recording(tmp_path: Path) -> None:
     printed = run_here([script, str(folder / "qsnmc2007_a.npz"), "--quick", "--output", "out"], tmp_path)
     ds = check_fit_of_a_recording(printed, tmp_path / "out", ("00", "05"))
     assert numbers("stimulus 00: # repetitions, # Hz, Gamma between them #", printed) == [4, 133.1, 0.85]
-    assert float(ds.gamma_a.sel(fitted_on="00+05", model="all", of="population").min()) > 0.4
+    reached = ds.gamma_a.sel(fitted_on="00+05", of="together")
+    assert float(reached.sel(model="all").min()) > 0.8
+    assert float(reached.sel(model="GIF").min()) > 0.9
+
+
+@pytest.mark.slow
+def test_fit_recording_predicts_pieces_that_were_not_fitted(tmp_path: Path) -> None:
+    script = str(ROOT / "examples" / "fit_recording.py")
+    run_here([script, "--quick", "--fit", "strong", "--pieces", "250", "--output", "out"], tmp_path)
+    ds = xarray.load_dataset(tmp_path / "out" / "fit_recording.nc", engine="h5netcdf")
+    assert ds.fitted_on.values.tolist() == ["stronga", "strongb"]
+    reached = ds.gamma_a.sel(model="all", of="together")
+    assert float(reached.where(~ds.was_fitted).min()) > 0.3
 
 
 def test_readme(tmp_path: Path) -> None:

@@ -173,6 +173,24 @@ def test_mask_and_neurons():
     np.testing.assert_allclose(glm.coupling.values[:, 0], alone.coupling.values[:, 2], atol=1e-6)
 
 
+@pytest.mark.parametrize("penalty", [None, psn.L2(strength=1e-3), psn.L1(strength=1e-3)])
+def test_weights_are_repetitions_of_trials(penalty):
+    y = small("bernoulli")
+    options: dict[str, Any] = {"dt": 1.0, "emission": "bernoulli", "nonlinearity": "cloglog", "penalty": penalty}
+    weighted = psn.fit_glm(y, trial_weights=[3.0, 1.0], **options)
+    repeated = psn.fit_glm(y[[0, 0, 0, 1]], **options)
+    for name, values in repeated.coefficients.items():
+        np.testing.assert_allclose(weighted.coefficients[name], values, rtol=1e-5, atol=1e-7)
+        errors = repeated.standard_errors()[name]
+        np.testing.assert_allclose(weighted.standard_errors()[name], errors, rtol=1e-5)
+    alike = psn.fit_glm(y, **options)
+    assert np.abs(weighted.intercept - alike.intercept).max() > 1e-3
+    np.testing.assert_allclose(alike.coupling, psn.fit_glm(y, trial_weights=[2.0, 2.0], **options).coupling, atol=1e-7)
+    # A score is of the data as they are.
+    np.testing.assert_allclose(weighted.score(), weighted.score(y), rtol=1e-12)
+    np.testing.assert_allclose(weighted.log_likelihood(y[[0, 0, 0, 1]]), repeated.log_likelihood(), rtol=1e-6)
+
+
 def test_scores(known):
     _, ds = known
     glm = own_model(ds)
@@ -255,6 +273,8 @@ def fit(data: Any = None, **options: Any) -> Any:
         (lambda: fit(stimulus=np.ones(7)), ValueError, r"stimulus must have shape \(400,\), .* got \(7,\)"),
         (lambda: fit(stimulus="noise"), TypeError, r"stimulus must be an array of numbers .* got 'noise'"),
         (lambda: fit(stimulus_basis=COUPLING), ValueError, r"stimulus must be given where there is a stimulus_basis"),
+        (lambda: fit(trial_weights=[1.0]), ValueError, r"trial_weights must be one number for each of 2 trials, got shape \(1,\)"),
+        (lambda: fit(trial_weights=[1.0, 0.0]), ValueError, r"trial_weights must be positive, got 0.0 \(trial 1\)"),
         (lambda: fit(mask=np.ones((3, 3))), TypeError, r"mask must be an array of True and False"),
         (lambda: fit(mask=np.ones((2, 3), bool)), ValueError, r"mask must have shape \(3, 3\), .* got \(2, 3\)"),
         (lambda: fit(neurons=[3]), ValueError, r"neurons must .*3"),

@@ -79,22 +79,24 @@ own_columns(d::Design) = size(d.history, 2)
 n_columns(d::Design) = shared_columns(d) + own_columns(d)
 
 const CHUNK = 1024
-"Steps `first`+1 to `last` of a trial."
+"Steps `first`+1 to `last` of a trial, each of which counts `weight` times."
 struct Chunk
     trial::Int
     first::Int
     last::Int
+    weight::Float64
 end
 Base.length(c::Chunk) = c.last - c.first
 
-"`segments` has rows (trial, first step, end), counted from zero."
-function chunks_of(d::Design, segments::Matrix{Int64})
+"`segments` has rows (trial, first step, end), counted from zero; `weights` are those of the trials."
+function chunks_of(d::Design, segments::Matrix{Int64}, weights::Vector{Float64}=ones(length(d.n_steps)))
+    length(weights) == length(d.n_steps) && all(w -> isfinite(w) && w > 0, weights) || fail("weights must be one positive number for each trial")
     chunks = Chunk[]
     for k in 1:size(segments, 2)
         trial, first, last = segments[1, k] + 1, segments[2, k], segments[3, k]
         (1 <= trial <= length(d.n_steps) && 0 <= first < last <= d.n_steps[trial]) || fail("segment ", k - 1, " lies outside the data")
         for a in first:CHUNK:last-1
-            push!(chunks, Chunk(trial, a, min(a + CHUNK, last)))
+            push!(chunks, Chunk(trial, a, min(a + CHUNK, last), weights[trial]))
         end
     end
     isempty(chunks) && fail("segments must hold at least one step")
@@ -239,11 +241,11 @@ function accumulate!(values, slope, own_slope, w::Workspace, d::Design, @nospeci
     predict!(w, d, c, shared, own, who)
     rows = 1:length(c)
     for (k, neuron) in enumerate(who)
-        values[k] += slopes!(w.eta, k, d, likelihood, c, neuron)
+        values[k] += c.weight * slopes!(w.eta, k, d, likelihood, c, neuron)
         own_columns(d) == 0 && continue
-        BLAS.gemm!('T', 'N', 1.0, part(w.own, rows, own_range(d, k)), part(w.eta, rows, k:k), 1.0, part(own_slope, 1:size(own_slope, 1), k:k))
+        BLAS.gemm!('T', 'N', c.weight, part(w.own, rows, own_range(d, k)), part(w.eta, rows, k:k), 1.0, part(own_slope, 1:size(own_slope, 1), k:k))
     end
-    BLAS.gemm!('T', 'N', 1.0, part(w.shared, rows), part(w.eta, rows), 1.0, part(slope))
+    BLAS.gemm!('T', 'N', c.weight, part(w.shared, rows), part(w.eta, rows), 1.0, part(slope))
     return nothing
 end
 
@@ -287,7 +289,7 @@ function curvature(d::Design, @nospecialize(likelihood::Likelihood), chunks::Vec
                 X[t, j] *= eta[t]
             end
         end
-        BLAS.syrk!('U', 'T', 1.0, part(X, rows), 1.0, A)
+        BLAS.syrk!('U', 'T', c.weight, part(X, rows), 1.0, A)
     end
     return mirror!(A)
 end
@@ -328,14 +330,14 @@ function gram(d::Design, chunks::Vector{Chunk}, who::Vector{Int}, threads::Int)
             c = chunks[j]
             rows = 1:length(c)
             shared_features!(w.shared, d, c)
-            BLAS.syrk!('U', 'T', 1.0, part(w.shared, rows), 1.0, blocks[p])
+            BLAS.syrk!('U', 'T', c.weight, part(w.shared, rows), 1.0, blocks[p])
             Q == 0 && continue
             for (k, neuron) in enumerate(who)
                 filter_spikes!(w.own, (k - 1) * Q, d, d.history, neuron, c)
                 X = part(w.own, rows, own_range(d, k))
-                BLAS.gemm!('T', 'N', 1.0, X, X, 1.0, part(owns[p], 1:Q, own_range(d, k)))
+                BLAS.gemm!('T', 'N', c.weight, X, X, 1.0, part(owns[p], 1:Q, own_range(d, k)))
             end
-            BLAS.gemm!('T', 'N', 1.0, part(w.shared, rows), part(w.own, rows), 1.0, part(crosses[p]))
+            BLAS.gemm!('T', 'N', c.weight, part(w.shared, rows), part(w.own, rows), 1.0, part(crosses[p]))
         end
     end
     block, cross, own = total(blocks), total(crosses), total(owns)

@@ -53,7 +53,7 @@ end
 Prepares for a fit to `chunks` under `penalty`: from scratch, or from where the coefficients are.
 """
 function begin!(fit::LikelihoodFit, chunks::Vector{Chunk}, penalty::Penalty, restart::Bool)
-    fit.chunks, fit.penalty, fit.bins, fit.passes = chunks, penalty, sum(length, chunks), 0
+    fit.chunks, fit.penalty, fit.bins, fit.passes = chunks, penalty, sum(Float64[c.weight * length(c) for c in chunks]), 0
     restart && start!(fit)
     assess!(fit, fit.neurons, [f.x for f in fit.neurons], true)
     on_threads(k -> aim!(fit.neurons[k], fit), length(fit.neurons), fit.threads)
@@ -67,10 +67,11 @@ function start!(fit::LikelihoodFit)
     for (f, product) in zip(fit.neurons, products)
         spikes = 0.0
         for c in fit.chunks
-            spikes += sum(Float64[d.count[k] for k in spikes_between(d, c.trial, f.neuron, c.first, c.last)])
+            spikes += c.weight * sum(Float64[d.count[k] for k in spikes_between(d, c.trial, f.neuron, c.first, c.last)])
         end
         # Half a spike where there is none: a fold of a cross-validation may lack them.
-        eta = predictor(likelihood, min(max(spikes, 0.5), fit.bins - 0.5) / fit.bins)
+        least = 0.5 * fit.bins / sum(length, fit.chunks)
+        eta = predictor(likelihood, min(max(spikes, least), fit.bins - least) / fit.bins)
         f.x[f.free] .= 0
         f.x[1] = eta
         f.metric = product[f.free, f.free] .* (information(likelihood, eta) / fit.bins)

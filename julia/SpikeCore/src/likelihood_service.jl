@@ -43,7 +43,7 @@ end
 
 likelihood_session(params) = (fit = session(params); fit isa LikelihoodFit ? fit : fail("session ", params["session"], " is none of a likelihood"))
 
-"Sets the steps to fit to and the penalty; with `restart` = true from constant rates, else from where the coefficients are."
+"Sets the steps to fit to, the weights of trials and the penalty; with `restart` = true from constant rates, else from where the coefficients are."
 function begin_likelihood(params, arrays)
     fit = likelihood_session(params)
     P = n_columns(fit.design)
@@ -52,7 +52,7 @@ function begin_likelihood(params, arrays)
     (length(ridge) == P && issorted(pointer) && first(pointer) == 0 && last(pointer) == P && length(weight) == length(pointer) - 1) ||
         fail("a penalty must have one ridge for each of ", P, " columns, and groups of all of them")
     groups = [pointer[k]+1:pointer[k+1] for k in 1:length(weight)]
-    chunks = chunks_of(fit.design, required(arrays, "segments", Matrix{Int64}))
+    chunks = chunks_of(fit.design, required(arrays, "segments", Matrix{Int64}), required(arrays, "weights", Vector{Float64}))
     one_blas_thread(() -> begin!(fit, chunks, Penalty(ridge, groups, weight), required(params, "restart", Bool)))
     return progress_of(fit), NOTHING
 end

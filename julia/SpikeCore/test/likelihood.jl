@@ -130,6 +130,8 @@ end
     d, _, _ = small_data(1)
     @test_throws SpikeCoreError S.chunks_of(d, reshape(Int64[0, 0, 1501], 3, 1))
     @test_throws SpikeCoreError S.chunks_of(d, reshape(Int64[2, 0, 10], 3, 1))
+    @test_throws SpikeCoreError S.chunks_of(d, reshape(Int64[0, 0, 10], 3, 1), [1.0])
+    @test_throws SpikeCoreError S.chunks_of(d, reshape(Int64[0, 0, 10], 3, 1), [1.0, 0.0])
     broken(; pointer=d.pointer, step=d.step, stimulus=d.stimulus) =
         S.Design(d.n, d.n_steps, pointer, step, d.count, d.coupling, d.history, stimulus, d.stimulus_basis)
     @test_throws SpikeCoreError S.check_design(broken(pointer=d.pointer[1:end-1]))

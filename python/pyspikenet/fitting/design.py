@@ -94,10 +94,10 @@ class Likelihood:
 
     def __init__(
         self, design: Design, observations: Observations, stimulus: NDArray[np.float64], who: NDArray[np.int64],
-        threads: int | None = None, tolerance: float = 1e-8,
+        weights: NDArray[np.float64], threads: int | None = None, tolerance: float = 1e-8,
     ) -> None:  # fmt: skip
         self._engine = get_engine()
-        self.design, self.observations, self.who = design, observations, who
+        self.design, self.observations, self.who, self.weights = design, observations, who, weights
         x = np.zeros((who.size, design.n_columns))
         x[:, design.places("known")] = 1.0
         arrays: dict[str, NDArray[Any]] = {
@@ -139,6 +139,7 @@ class Likelihood:
         ridge, pointer, weight = (L2(strength=0.0) if penalty is None else penalty).groups_of(self.design.terms)
         arrays = {
             "segments": segments,
+            "weights": self.weights,
             "ridge": ridge,
             "group_pointer": pointer.astype(np.int64),
             "group_weight": weight,

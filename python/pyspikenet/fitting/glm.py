@@ -43,6 +43,7 @@ class GLM:
     _design: Design
     _observations: Observations
     _stimulus: NDArray[np.float64]
+    _weights: NDArray[np.float64]
     _coefficients: NDArray[np.float64]
     converged: NDArray[np.bool_]
     penalty: Penalty | None
@@ -119,7 +120,8 @@ class GLM:
     def standard_errors(self) -> xarray.Dataset:
         """Standard errors of the coefficients from the curvature of the log-likelihood; NaN where not determined.
 
-        With an L2 penalty, that of the penalty is added. After L1 or a group lasso they ignore that terms were chosen.
+        Weights count as repetitions. With an L2 penalty, that of the penalty is added. After L1 or a group lasso they
+        ignore that terms were chosen.
         """
         with self._session(self._observations, self._stimulus) as session:
             return self._labelled(session.errors(self._observations.whole(), self.penalty, self._coefficients))
@@ -127,7 +129,7 @@ class GLM:
     # ---- what it says of data ----
 
     def _session(self, observations: Observations, stimulus: NDArray[np.float64]) -> Likelihood:
-        return Likelihood(self._design, observations, stimulus, self._design.neurons)
+        return Likelihood(self._design, observations, stimulus, self._design.neurons, self._weights)
 
     def _given(self, data: Any, stimulus: Any, duration: Any) -> tuple[Observations, NDArray[np.float64]]:
         if data is None:

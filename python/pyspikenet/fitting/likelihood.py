@@ -37,6 +37,7 @@ def fit_glm(
     self_kernel: Kernel | None = None,
     stimulus: ArrayLike | None = None,
     stimulus_basis: "RaisedCosine | Kernel | ArrayLike | None" = None,
+    trial_weights: ArrayLike | None = None,
     penalty: Penalty | None = None,
     mask: ArrayLike | None = None,
     neurons: ArrayLike | None = None,
@@ -79,6 +80,9 @@ def fit_glm(
         Numbers for each step: ``(time,)``, ``(time, channel)`` or ``(trial, time, channel)``.
     stimulus_basis : RaisedCosine, Kernel, array_like (lag, function), optional
         Basis of the kernels of the stimulus; default: the stimulus acts in its own step only.
+    trial_weights : array_like, shape (trial,), optional
+        How often the steps of each trial count in what is maximised, default once; scores, and what is held out in
+        cross-validation, count all alike.
     penalty : L1, L2 or GroupLasso, optional
         Added to the mean negative log-likelihood of a step. Default none.
     mask : array_like of bool, shape (neuron, neuron), optional
@@ -132,7 +136,7 @@ def fit_glm(
     n_threads = None if threads is None else whole_number("threads", threads, 1)
     observations = observe(data, dt, duration, emission)
     given = stimulus_array(stimulus, observations)
-    who = _neurons(neurons, observations)
+    who, counted = _neurons(neurons, observations), _trial_weights(trial_weights, observations.n_trials)
     design = Design.make(
         observations, given.shape[1], emission, nonlinearity or allowed[0], coupling, history, self_kernel,
         stimulus_basis, who, _mask(mask, observations.n),
@@ -153,7 +157,7 @@ def fit_glm(
 
     def sessions() -> Any:
         for part in np.array_split(who, _parts(design, who.size)):
-            with Likelihood(design, observations, given, part, n_threads, small) as session:
+            with Likelihood(design, observations, given, part, counted, n_threads, small) as session:
                 yield session
 
     curve = None
@@ -181,7 +185,9 @@ def fit_glm(
             f" {max(p for _, _, p in found)} passes; a penalty helps where coefficients grow without end",
             RuntimeWarning, stacklevel=2,
         )  # fmt: skip
-    return GLM(design, observations, given, coefficients, converged, penalty, curve, max(p for _, _, p in found))
+    return GLM(
+        design, observations, given, counted, coefficients, converged, penalty, curve, max(p for _, _, p in found)
+    )
 
 
 def _parts(design: Design, m: int) -> int:
@@ -206,6 +212,15 @@ def _neurons(neurons: Any, observations: Observations) -> NDArray[np.int64]:
     if found.size == 0:
         raise ValueError(f"neurons must name at least one neuron, got {shown(neurons)}")
     return found
+
+
+def _trial_weights(weights: Any, n_trials: int) -> NDArray[np.float64]:
+    if weights is None:
+        return np.ones(n_trials)
+    array = numbers("trial_weights", weights, "positive", each="trial")
+    if array.shape != (n_trials,):
+        raise ValueError(f"trial_weights must be one number for each of {n_trials} trials, got shape {array.shape}")
+    return array
 
 
 def _mask(mask: Any, n: int) -> NDArray[np.bool_]:
