@@ -37,12 +37,12 @@ end
 function check_row(target::Vector{Int32}, low::Int64, high::Int64, n::Int)
     low > high && return true
     @inbounds begin
-        good = (target[low] >= 0) & (target[high] < n)
+        bad = flag(Float32, (target[low] < 0) | (target[high] >= n))
         @simd for k in low+1:high
-            good &= target[k] >= target[k-1]
+            bad |= flag(Float32, target[k] < target[k-1])
         end
     end
-    return good
+    return bad == 0
 end
 
 """

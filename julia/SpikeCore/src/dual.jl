@@ -44,7 +44,7 @@ end
 @inline Base.:-(x::Dual) = chain(x, -x.value, -one(x.value))
 @inline Base.:+(x::Dual) = x
 @inline Base.:^(x::Dual, n::Integer) = chain(x, x.value^n, n * x.value^(n - 1))
-@inline Base.:^(x::Dual{N,T}, y::Real) where {N,T<:Real} = chain(x, x.value^T(y), T(y) * x.value^T(y - 1))
+@inline Base.:^(x::Dual{N,T}, y::AbstractFloat) where {N,T<:Real} = chain(x, x.value^T(y), T(y) * x.value^T(y - 1))
 @inline Base.muladd(x::Dual{N,T}, y::Dual{N,T}, z::Dual{N,T}) where {N,T<:Real} = x * y + z
 
 # A plain number beside a dual one has no partials to carry.

@@ -1,6 +1,11 @@
 # Elementary functions without branches or calls, so that LLVM vectorises the loops that use them; Julia 1.5 has none.
 # Accurate to about two units in the last place on the ranges used here (see test/elementary.jl).
 
+# What a loop finds out along the way is gathered in an integer as wide as its numbers: LLVM does not vectorise a loop that
+# carries a Bool.
+@inline flag(::Type{Float64}, x::Bool) = ifelse(x, one(Int64), zero(Int64))
+@inline flag(::Type{Float32}, x::Bool) = ifelse(x, one(Int32), zero(Int32))
+
 @inline sqrt_positive(x::T) where {T<:Union{Float32,Float64}} = Base.sqrt_llvm(x)
 
 # exp(x) = 2^n (1 + q) with n = round(x / log 2) and q = exp(r) - 1, |r| <= log(2)/2. Adding 1.5 * 2^52 rounds to

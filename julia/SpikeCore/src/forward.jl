@@ -119,11 +119,11 @@ end
 
 "Whether one of the `count` numbers behind `at` is not 0."
 @inline function any_nonzero(x::Matrix{T}, at::Int, count::Int=64) where {T}
-    found = false
+    found = flag(T, false)
     @inbounds @simd for l in 1:count
-        found |= x[at+l] != 0
+        found |= flag(T, x[at+l] != 0)
     end
-    return found
+    return found != 0
 end
 
 "Resets the lanes that spiked."

@@ -42,7 +42,7 @@ function membrane_sweep!(trial::Trial{T}, part::Part, cells::P, dt::T, now::Int,
     xi = ntuple(k -> trial.xi[k], Val(n_noises(M)))
     lane = (now & 3) * length(drive)
     time, step_number = T(now) * dt, now % Int32
-    good = true
+    bad = flag(T, false)
     @inbounds @simd ivdep for i in part.swept
         cell = at(cells, i)
         ready = free[i] <= step_number
@@ -52,9 +52,9 @@ function membrane_sweep!(trial::Trial{T}, part::Part, cells::P, dt::T, now::Int,
         u = needs_random(M) ? uniform(T, bits[lane+i]) : zero(T)
         fired[i] = ready & fire(cell.membrane, y, u, dt)
         sum_of_state = total(y)
-        good &= sum_of_state - sum_of_state == 0    # else it is not finite
+        bad |= flag(T, !(sum_of_state - sum_of_state == 0))     # it is not finite
     end
-    return good
+    return bad == 0
 end
 
 "Lists those that fired, resets them and makes them refractory."

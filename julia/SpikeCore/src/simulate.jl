@@ -266,16 +266,16 @@ end
 function sweep!(trial::Trial{T}, part::Part, cells::P, dt::T, now::Int) where {T,P}
     drive, fired, bits = trial.drive, trial.fired, trial.bits
     lane = (now & 3) * length(drive)
-    good = true
+    bad = flag(T, false)
     @inbounds @simd ivdep for i in part.range
         model = at(cells, i)
         state = step(model, nothing, drive[i], dt)
         u = uniform(T, bits[lane+i])
         fired[i] = fire(model, state, u, dt)
-        good &= admissible(emission(typeof(model)), activity(model, state, dt))
+        bad |= flag(T, !admissible(emission(typeof(model)), activity(model, state, dt)))
         drive[i] = state.drive
     end
-    return good
+    return bad == 0
 end
 
 "The drive as the model sees it, where spikes are given."

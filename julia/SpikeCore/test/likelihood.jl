@@ -5,7 +5,7 @@ using LinearAlgebra: norm
 function small_data(most)
     random = MersenneTwister(3)
     n, n_steps = 5, [1500, 700]
-    counts = [Float64.(min.(floor.(Int, rand(random, steps, n) .* 1.2 .+ 0.05), 1) .* rand(random, 1:most, steps, n)) for steps in n_steps]
+    counts = [Float64.(min.(floor.(Int, rand(random, steps, n) .* 1.2 .+ 0.05), 1) .* ceil.(most .* rand(random, steps, n))) for steps in n_steps]
     pointer, step, count = [0], Int[], Float64[]
     for trial in counts, i in 1:n
         fired = findall(>(0), trial[:, i])
