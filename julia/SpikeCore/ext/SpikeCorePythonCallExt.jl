@@ -3,13 +3,42 @@ module SpikeCorePythonCallExt
 
 using PythonCall, SpikeCore
 
-plain(x::Py) = pyisinstance(x, pybuiltins.dict) ? tree(x) :
-               pyisinstance(x, pybuiltins.list) ? identity.(Any[plain(v) for v in x]) : pyconvert(Any, x)
-tree(x::Py) = Dict{String,Any}(pyconvert(String, k) => plain(x[k]) for k in x)
+# Plain loops: each kind of generator would be compiled anew in every process.
 
-python(x::AbstractDict) = pydict(k => python(v) for (k, v) in x)
-python(x::AbstractVector) = pylist(python(v) for v in x)
-python(x) = Py(x)
+plain(x::Py) = pyisinstance(x, pybuiltins.dict) ? tree(x) : pyisinstance(x, pybuiltins.list) ? list(x) : pyconvert(Any, x)
+
+function tree(x::Py)
+    found = Dict{String,Any}()
+    for key in x
+        found[pyconvert(String, key)] = plain(x[key])
+    end
+    return found
+end
+
+"A vector of one type where the elements are numbers or texts of one type, as TOML would give it."
+function list(x::Py)
+    found = Any[]
+    for value in x
+        push!(found, plain(value))
+    end
+    for T in (String, Int, Float64, Bool)
+        !isempty(found) && all(v -> v isa T, found) && return convert(Vector{T}, found)
+    end
+    return found
+end
+
+function python(@nospecialize(x))
+    if x isa AbstractDict
+        tree = pydict()
+        foreach(key -> pysetitem(tree, key, python(x[key])), keys(x))
+        return tree
+    elseif x isa AbstractVector
+        list = pylist()
+        foreach(value -> list.append(python(value)), x)
+        return list
+    end
+    return Py(x)
+end
 
 # Smaller arrays are copied, which costs less than to keep track of them.
 const SHARED_FROM = 1 << 16
@@ -24,6 +53,15 @@ function numbers(x::PyArray{T}) where {T}
     return finalizer(_ -> (x; nothing), shared)
 end
 
+"A NumPy array with these numbers, of reversed dimensions, that Python owns."
+function numpy(x::Array{T}) where {T}
+    kind = T <: Complex ? string("complex", 8 * sizeof(T)) : lowercase(string(T))
+    made = pyimport("numpy").empty(reverse(size(x)), kind)
+    GC.@preserve x unsafe_copyto!(Ptr{T}(pyconvert(UInt, made.ctypes.data)), pointer(x), length(x))
+    return made
+end
+numpy(x::AbstractArray) = numpy(collect(x))
+
 """
     call(method, params, arrays)
 
@@ -31,11 +69,17 @@ end
 meanwhile.
 """
 function call(method::String, @nospecialize(params), @nospecialize(arrays))
-    values, named = tree(Py(params)), Py(arrays)
-    given = Dict{String,Any}(pyconvert(String, k) => numbers(PyArray(named[k])) for k in named)
+    values, named, given = tree(Py(params)), Py(arrays), Dict{String,Any}()
+    for name in named
+        given[pyconvert(String, name)] = numbers(PyArray(named[name]))
+    end
     reply = PythonCall.GIL.@unlock answer(method, values, given)
     reply isa Dict && return pytuple((python(reply), pybuiltins.None))
-    return pytuple((python(reply[1]), pydict(k => Py(v) for (k, v) in reply[2])))
+    found = pydict()
+    for name in keys(reply[2])
+        pysetitem(found, name, numpy(reply[2][name]))
+    end
+    return pytuple((python(reply[1]), found))
 end
 
 function answer(method::String, values::Dict{String,Any}, given::Dict{String,Any})
@@ -46,12 +90,22 @@ function answer(method::String, values::Dict{String,Any}, given::Dict{String,Any
     end
 end
 
-precompile(plain, (Py,))
-precompile(tree, (Py,))
+# What a first call would otherwise compile, PythonCall's conversions of the arrays that it takes and gives included.
+for f in (plain, tree, list, python)
+    precompile(f, (Py,))
+end
+precompile(python, (Dict{String,Any},))
 precompile(call, (String, PyDict{Any,Any}, PyDict{Any,Any}))
 precompile(answer, (String, Dict{String,Any}, Dict{String,Any}))
-for T in (Dict{String,Any}, Vector{Any}, Vector{Int}, Vector{Float64}, Vector{String}, String, Int, Float64, Bool)
-    precompile(python, (T,))
+precompile(Tuple{Type{Py},PyDict{Any,Any}})
+for T in (Int64, Int32, Float64, Float32)
+    for N in 1:3
+        precompile(numpy, (Array{T,N},))
+        for mutable in (true, false)
+            precompile(numbers, (PyArray{T,N,mutable,true,T},))
+            precompile(Tuple{Type{PyArray{T,N,mutable,true,T}},Val{:new},Ptr{T},NTuple{N,Int},NTuple{N,Int},Py,Py})
+        end
+    end
 end
 
 end

@@ -77,13 +77,12 @@ class JuliacallEngine:
                 " processes with the 'spawn' method, or set PYSPIKENET_ENGINE=worker"
             )
         transposed = {name: np.asarray(native(name, array), order="C").T for name, array in arrays.items()}
+        # C order (trial, time, neuron) is Julia's (neuron, time, trial).
         with self._lock:
             result, values = self._call_julia(method, plain(params), transposed)
         if values is None:
             raise JuliaError(**result)
-        # C order (trial, time, neuron) is Julia's (neuron, time, trial). Copied: an array that Julia owns would keep it
-        # it from freeing and reusing the memory.
-        return result, {name: np.asarray(value).T.copy() for name, value in values.items()}
+        return result, values
 
     def close(self) -> None:
         """Nothing to do: Julia ends with the process."""
