@@ -41,6 +41,7 @@ function cascade_problem(setup::Setup{T,W}, cells, params, arrays) where {T,W}
     steps, dt = required(params, "steps", Int), Float64(setup.dt)
     steps >= 1 || fail("steps must be at least 1, got ", steps)
     rule = spike_rule(T, params)
+    need_derivative_of(cells)
     losses = Loss{T}[build_loss(T, d, owned_by("loss.$j.", arrays), setup.n, steps, length(setup.trials), dt, String[])
                      for (j, d) in enumerate(required(params, "losses", Vector))]
     # What arrives is a variable here, the first and only one.
@@ -59,6 +60,9 @@ function cascade_problem(setup::Setup{T,W}, cells, params, arrays) where {T,W}
 end
 
 device_of(::CascadeProblem) = nothing
+
+need_derivative_of(::Union{Shared{M},PerNeuron{M}}) where {M} = need_derivative_of(M)
+need_derivative_of(::Type{<:Cascade{T,F}}) where {T,F} = need_derivative(F.instance)
 
 # No number of a cell is a parameter as it stands: `constant_slopes` tells how the constants depend on it.
 simple_position(::CascadeProblem, names) = 0
@@ -357,6 +361,7 @@ function evaluate_laid_out!(problem::CascadeProblem{T}, coefficients::Vector{Flo
     rates = sum(counts)
     wanted || return loss, values, Vector{Float64}[], rates
     isfinite(loss) || fail("the loss is ", loss)
+    differentiate_losses!(problem, coefficients)
 
     now = constants(problem, problem.model, problem.arrays)
     found = [[zero_constants(now) for _ in lanes.trials] for lanes in groups]

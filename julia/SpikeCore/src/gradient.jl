@@ -179,7 +179,7 @@ end
 
 function make_groups!(problem::Problem, chosen::Vector{Vector{Int}})
     setup = problem.setup
-    watch = Int[watched(loss) for loss in problem.losses]
+    watch = Int[k for loss in problem.losses for k in watched(loss)]
     free_input = any(p -> p.kind == "stimulus", problem.free)
     problem.segment = segment_length(setup, sum(length, chosen), problem.steps, problem.memory)
     problem.groups = [Lanes(setup, t, problem.segment, problem.rule.visible, watch, n_numbers(problem), free_input) for t in chosen]
@@ -254,6 +254,7 @@ function evaluate_laid_out!(problem::Problem{T}, coefficients::Vector{Float64}, 
     rates = sum(counts)
     wanted || return loss, values, Vector{Float64}[], rates
     isfinite(loss) || fail("the loss is ", loss)
+    differentiate_losses!(problem, coefficients)
 
     gradients = [zeros(length(p.value)) for p in problem.free]
     of_weights = [zeros(T, p.kind == "weight" ? length(p.value) : 0) for p in problem.free]
@@ -322,6 +323,13 @@ function settled(problem, coefficients::Vector{Float64})
     trials = sum(lanes -> length(lanes.trials), problem.groups)
     values = Float64[settle!(loss, problem.groups, states) / trials for (loss, states) in zip(problem.losses, problem.states)]
     return sum(coefficients .* values), values
+end
+
+function differentiate_losses!(problem, coefficients::Vector{Float64})
+    for (k, (loss, states)) in enumerate(zip(problem.losses, problem.states))
+        coefficients[k] == 0 || differentiate!(loss, problem.groups, states)
+    end
+    return nothing
 end
 
 "How the loss depends on spikes and variables of group `p` in the `m` steps from `start`; `carried`: into them, by each loss."

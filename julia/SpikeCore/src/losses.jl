@@ -15,6 +15,9 @@ end
 loss_state(::Loss{T}, lanes::Lanes{T}, steps::Int) where {T} =
     LossState{T}([zeros(T, lanes.size)], zeros(T, lanes.size), zeros(T, 0, 0))
 
+"What a loss does once its value is known and its derivative is wanted."
+differentiate!(::Loss{T}, lanes::Vector{Lanes{T}}, states::Vector{LossState{T}}) where {T} = nothing
+
 "Makes the state as it was at the begin."
 clear!(::Loss, state::LossState) = foreach(x -> fill!(x, 0), state.carry)
 
@@ -132,6 +135,7 @@ struct VariableLoss{T} <: Loss{T}
     mask::Vector{T}
 end
 
+"The variables that a loss looks at: one or several; 0: none."
 watched(loss::Loss) = 0
 watched(loss::VariableLoss) = loss.variable
 
@@ -321,6 +325,7 @@ function build_loss(::Type{T}, d::Dict{String,Any}, arrays, n::Int, steps::Int, 
         reduction === nothing && fail("unknown reduction")
         return CrossEntropyLoss{T}(variable(), readout, labels, reduction, required(d, "gain", Real), steps)
     end
+    kind in ("julia", "output") && return whole_loss(T, d, arrays, steps, variables)
     kind == "given" && return GivenLoss{T}(variable(), cube("derivative"))
     return fail("unknown loss ", kind)
 end

@@ -14,7 +14,7 @@ struct Cascade{T,F,E}
     background::T
 end
 
-# The named nonlinearities; a text becomes a FromText (expression.jl).
+# The named nonlinearities; a text becomes a FromText (expression.jl), Julia code a FromCode.
 struct Exponential end
 struct Sigmoid end
 struct Softplus end
@@ -48,6 +48,7 @@ emission(::Type{<:Cascade{T,F,E}}) where {T,F,E} = E.instance
 function nonlinearity(text::String)
     return haskey(NONLINEARITIES, text) ? NONLINEARITIES[text] : nonlinearity_from_text(text)
 end
+nonlinearity(given::Dict) = nonlinearity_from_code(required(given, "code", String), get(given, "derivative", ""))
 
 "Neurons of the cascade with nonlinearity `f` and emission `e`; parameters as `column` gives them."
 cascade(::Type{T}, p::Parameters, f::F, e::E, threshold::Vector{Float64}, slope::Vector{Float64},
