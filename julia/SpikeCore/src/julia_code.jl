@@ -32,15 +32,13 @@ const CHAIN_RULES_CORE = Base.PkgId(Base.UUID("d360d2e6-b24c-11e9-a2a3-2a2ae2dbc
 
 "Loads Zygote, from the active or the default environment, if that has not been done; `why` it is needed, and `instead` of it."
 function need_zygote(why::String, instead::String)
-    pullback_of[] === nothing || return nothing
     reason = load_zygote()
-    pullback_of[] === nothing &&
-        fail(why, " is differentiated by Zygote, but ", reason, ". ", instead)
-    return nothing
+    return isempty(reason) ? nothing : fail(why, " is differentiated by Zygote, but ", reason, ". ", instead)
 end
 
-"Tries to load Zygote; what it returns says why that failed, if it did."
+"Tries to load Zygote; returns the reason why that failed, empty if it did not."
 function load_zygote()
+    pullback_of[] === nothing || return ""
     VERSION < v"1.9" && return "that needs Julia >= 1.9, and this is Julia $VERSION"
     for place in ("@", "@v#.#")
         place in LOAD_PATH || push!(LOAD_PATH, place)
@@ -54,7 +52,7 @@ function load_zygote()
     catch problem
         return string("it cannot be loaded: ", sprint(showerror, problem))
     end
-    return "the extension SpikeCoreZygoteExt was not loaded with it"
+    return pullback_of[] === nothing ? "the extension SpikeCoreZygoteExt was not loaded with it" : ""
 end
 
 # ---- nonlinearities ---------------------------------------------------------------------------------------------------------
