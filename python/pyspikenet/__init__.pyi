@@ -27,6 +27,7 @@ from .fitting.cascade import log_likelihood
 from .fitting.fit import fit
 from .fitting.glm import GLM
 from .fitting.gradient import gradient
+from .fitting.julia_loss import JuliaLoss
 from .fitting.likelihood import fit_glm
 from .fitting.losses import (
     Adaptive,
@@ -54,6 +55,7 @@ from .fitting.surrogates import (
     TriangleSurrogate,
 )
 from .io.read import read_recording
+from .julia_function import JuliaFunction
 from .kernels import ArrayKernel, ExponentialKernel, RaisedCosineKernel
 from .models import (
     GIF,
@@ -150,6 +152,8 @@ __all__ = [
     "Integer",
     "Izhikevich",
     "JuliaError",
+    "JuliaFunction",
+    "JuliaLoss",
     "LIBox",
     "LIFAdEx",
     "LIFBox",

@@ -24,6 +24,7 @@ from .algorithms import (
 from .checkpoint import Checkpoint, fingerprint, mark_of
 from .evolved import Evolution, PopulationFit
 from .free import Floats, free_parameters
+from .julia_loss import JuliaLoss
 from .losses import CrossEntropy, Loss, WeightedLosses, losses_of
 from .outside import is_optimiser, outside
 from .plan import Ending
@@ -115,8 +116,9 @@ def _objective(loss: Any) -> Any:
         return loss
     losses = losses_of(loss)
     for _, term in losses.terms:
-        if isinstance(term, CrossEntropy):
-            raise ValueError("loss must not be a CrossEntropy where a population searches: that follows gradients")
+        if isinstance(term, CrossEntropy | JuliaLoss):
+            what = type(term).__name__
+            raise ValueError(f"loss must not be a {what} where a population searches: that follows gradients")
     return losses
 
 

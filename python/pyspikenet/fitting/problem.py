@@ -119,7 +119,7 @@ def ask(
                 ' search by populations, such as "cma_es", take it'
             )
         own, given = term.to_wire(setting)
-        params["losses"].append(own)
+        params["losses"].append({**own, "skip": run.warm_up})
         arrays |= {f"loss.{j}.{name}": np.ascontiguousarray(x) for name, x in given.items()}
         if run.warm_up:
             _begin_later(arrays, f"loss.{j}.", run)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..julia_function import JuliaFunction
 from ..kernels import ExponentialKernel, Kernel
 from ..parameters import option, parameterised, quantity, shown
 from .base import Model
@@ -49,12 +50,12 @@ class Cascade(Model):
     ... )
     """
 
-    nonlinearity: str = option(
+    nonlinearity: str | JuliaFunction = option(
         default="sigmoid",
-        kind="str",
+        kind="str or JuliaFunction",
         description="f: exp, sigmoid, softplus, relu or identity, or an expression in g such as '0.02 * exp(g) / (1 +"
         " exp(g))' of numbers, + - * / ^ and exp, expm1, log, log1p, sqrt, abs, tanh, sin, cos, max, min, sigmoid,"
-        " relu, softplus",
+        " relu, softplus; or Julia code",
     )
     emission: str = option(
         default="bernoulli", kind='{"bernoulli", "poisson", "threshold"}', description="how spikes follow"
@@ -83,9 +84,11 @@ class Cascade(Model):
     b: float = quantity(default=0.0, description="background drive", varies=True)
 
     def _validate(self) -> None:
-        if not isinstance(self.nonlinearity, str):
-            raise TypeError(f"nonlinearity must be a name or an expression in g, got {shown(self.nonlinearity)}")
-        if self.nonlinearity not in NONLINEARITIES:
+        if not isinstance(self.nonlinearity, str | JuliaFunction):
+            raise TypeError(
+                f"nonlinearity must be a name, an expression in g or a JuliaFunction, got {shown(self.nonlinearity)}"
+            )
+        if isinstance(self.nonlinearity, str) and self.nonlinearity not in NONLINEARITIES:
             check_expression("nonlinearity", self.nonlinearity)
         if self.emission not in EMISSIONS:
             raise ValueError(f"emission must be one of {', '.join(EMISSIONS)}, got {shown(self.emission)}")
@@ -122,7 +125,9 @@ class Cascade(Model):
 
     def to_wire(self, dt: float) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         numbers, arrays = super().to_wire(dt)
-        if self.nonlinearity not in NONLINEARITIES:
+        if isinstance(self.nonlinearity, JuliaFunction):
+            numbers["nonlinearity"] = self.nonlinearity.to_wire()
+        elif self.nonlinearity not in NONLINEARITIES:
             numbers["nonlinearity"] = check_expression("nonlinearity", self.nonlinearity)
         if self.activation_tau is None:
             more, given = self.coupling.to_wire("coupling", dt)
