@@ -21,7 +21,7 @@ cascade_run(; n=12, steps=50, trials=3, model=bernoulli(), more...) =
 "The same run with a loss of the package."
 function with_loss(make, run, d, arrays; more...)
     found = make(; more...)
-    loss = S.build_loss(Float64, d, arrays, found.setup.n, found.steps, length(found.setup.trials), 1.0, found.setup.blueprint.variables)
+    loss = S.build_loss(typeof(found.setup.dt), d, arrays, found.setup.n, found.steps, length(found.setup.trials), 1.0, found.setup.blueprint.variables)
     empty!(found.losses)
     push!(found.losses, loss)
     return S.evaluate!(found, S.all_trials(found), [1.0], true)
@@ -59,6 +59,14 @@ end
                          memory=memory)
     @test sum(abs2, difference) / 60 / 3 ≈ expected[1] rtol = 1e-12
     @test close(back(nothing, (v=2 .* difference ./ 180,)), expected[3])
+end
+
+@testset "single precision" begin
+    output, back = pullback(leaky_run(; dtype="float32"), free_values(leaky_run()))
+    @test eltype(output.spikes) == eltype(output.states.v) == Float32
+    expected = with_loss(leaky_run, nothing, Dict{String,Any}("kind" => "count"), no_spikes(3); dtype="float32")
+    found = back(2 / 3 .* sum(output.spikes; dims=2) .+ zero(output.spikes))
+    @test all(isapprox(a, b; rtol=1e-4) for (a, b) in zip(found, expected[3]))
 end
 
 @testset "the output of the relaxed run against differences" begin
