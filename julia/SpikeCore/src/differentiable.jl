@@ -24,7 +24,7 @@ Two neurons, of which one drives the other; how the number of spikes of the seco
         "name" => "Leaky", "method" => "discrete", "beta" => 0.8, "v_threshold" => 1.0, "bias" => 0.0,
         "receptors" => Any[Dict{String,Any}("kind" => "pulse", "name" => "input", "conductance" => false)])
     drive = Dict{String,Any}("kind" => "constant", "strength" => 0.3)
-    run = differentiable_run(; model, weight=[0.0 0.5; 0.0 0.0], dt=1.0, steps=100, free=["weight", "beta"], stimuli=[drive])
+    run = differentiable_run(; model=model, weight=[0.0 0.5; 0.0 0.0], dt=1.0, steps=100, free=["weight", "beta"], stimuli=[drive])
     loss(values) = sum(simulate(run, values).spikes[2, :, :])
     Zygote.gradient(loss, free_values(run))
 """

@@ -49,8 +49,10 @@ class WorkerProcess:
 
     def __init__(self, threads: int, julia: locate.Julia) -> None:
         self.julia = julia
-        depot = locate.depot(julia)
-        environment = os.environ | {"JULIA_DEPOT_PATH": f"{depot}{os.pathsep}", "JULIA_LOAD_PATH": "@stdlib"}
+        # Behind ours those of the user, where packages may be that are loaded when they are needed, and Julia's own.
+        given = os.environ.get("JULIA_DEPOT_PATH", "").strip(os.pathsep)
+        depots = os.pathsep.join([str(locate.depot(julia)), *([given] if given else []), ""])
+        environment = os.environ | {"JULIA_DEPOT_PATH": depots, "JULIA_LOAD_PATH": "@stdlib"}
         environment.pop("JULIA_NUM_THREADS", None)
         core = locate.blas_core(julia.version)
         if core is not None:

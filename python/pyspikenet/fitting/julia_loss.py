@@ -30,10 +30,12 @@ class JuliaLoss(Loss):
 
     Gradients come from `gradient`, a function of the same arguments that returns the derivatives: those by the spikes,
     an array of their size, or ``(by_spikes, (v = by_v,))``; ``nothing`` stands for zeros. Without it the Julia package
-    Zygote differentiates the code; it must be installed (``Pkg.add(["Zygote", "ChainRulesCore"])``) and needs
-    Julia >= 1.9. That is checked when a fit begins. A function of the whole run must see all of it: it keeps about four
-    numbers per neuron, step and trial of a batch, and as many of each variable in `record`. Losses of this kind are for
-    methods that follow gradients, not for populations.
+    Zygote differentiates the code; it must be installed (``Pkg.add(["Zygote", "ChainRulesCore"])``, in the default
+    environment or that of ``JULIA_PROJECT``) and needs Julia >= 1.9. That is checked when a fit begins.
+
+    A function of the whole run must see all of it: it keeps about four numbers per neuron, step and trial of a batch,
+    and as many of each variable in `record`. Losses of this kind are for methods that follow gradients, not for
+    populations.
 
     The code is evaluated in a module of its own, once for each text, and runs with all your rights: never take it from
     someone you do not trust. It may consist of several expressions, of which the last is the function, and may say
@@ -41,7 +43,7 @@ class JuliaLoss(Loss):
 
     Examples
     --------
-    Silence, and a voltage that does not vary between neurons, at 50 steps of 1 ms:
+    Few spikes, and a voltage near zero, in 50 steps of 1 ms:
 
     >>> import numpy as np, pyspikenet as psn
     >>> loss = psn.JuliaLoss(
