@@ -214,7 +214,7 @@ MODELS: list[Case] = [
      r"stimulus_kernels must have names as keys, got 1"),
     ("scale negative", lambda: psn.Cascade(scale=-1), ValueError, r"scale must be zero or positive, got -1"),
     ("nonlinearity of a function", lambda: psn.Cascade(nonlinearity=np.exp), TypeError,
-     r"nonlinearity must be a name or an expression in g, got <ufunc 'exp'>"),
+     r"nonlinearity must be a name or an expression in g, or a JuliaFunction, got <ufunc 'exp'>"),
     ("kernel tau zero", lambda: psn.ExponentialKernel(tau=0), ValueError, r"tau must be positive, got 0"),
     ("kernel window negative", lambda: psn.ExponentialKernel(window=-1), ValueError, r"window must be positive, got -1"),
     ("kernel of nothing", lambda: psn.ArrayKernel(weights=[]), ValueError, r"weights must be .*1-d.*, got shape \(0,\)"),

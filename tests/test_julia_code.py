@@ -173,7 +173,7 @@ def test_refused_arguments() -> None:
         psn.gradient(course(), psn.BernoulliGLM(), NETWORK, wrt="weight", duration=5, dt=1.0)
     with pytest.raises(ValueError, match="loss must not be a JuliaLoss where a population searches"):
         psn.fit(psn.LIF(), NETWORK, SILENCE, loss=counts(), free={"tau_m": (5, 30)}, method="cma_es", dt=1.0)
-    with pytest.raises(TypeError, match="nonlinearity must be a name, an expression in g or a JuliaFunction"):
+    with pytest.raises(TypeError, match="nonlinearity must be a name or an expression in g, or a JuliaFunction"):
         psn.Cascade(nonlinearity=3)  # type: ignore[arg-type]
 
 

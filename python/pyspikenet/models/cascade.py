@@ -86,7 +86,7 @@ class Cascade(Model):
     def _validate(self) -> None:
         if not isinstance(self.nonlinearity, str | JuliaFunction):
             raise TypeError(
-                f"nonlinearity must be a name, an expression in g or a JuliaFunction, got {shown(self.nonlinearity)}"
+                f"nonlinearity must be a name or an expression in g, or a JuliaFunction, got {shown(self.nonlinearity)}"
             )
         if isinstance(self.nonlinearity, str) and self.nonlinearity not in NONLINEARITIES:
             check_expression("nonlinearity", self.nonlinearity)
