@@ -98,6 +98,6 @@ include("worker.jl")
 include("precompile.jl")
 
 export SpikeCoreError, handle
-export differentiable_run, simulate, pullback, free_values
+export differentiable_run, simulate, free_values
 
 end

@@ -72,7 +72,7 @@ free_values(run) = Vector{Float64}[copy(parameter.value) for parameter in run.fr
 
 Spikes and recorded variables of a run with these `values` of what is free: `(spikes = ..., states = (v = ..., ...))`, arrays
 [neuron, step, trial]; variables are those at the ends of the steps. Spikes are those that a loss sees: smooth ones in the modes
-soft and relaxed. It is differentiated by `pullback`, and with Zygote loaded by `Zygote.gradient` of whatever is made of it.
+soft and relaxed. It is differentiated by `SpikeCore.pullback`, and with Zygote loaded by `Zygote.gradient` of whatever is made of it.
 
 # Example
 

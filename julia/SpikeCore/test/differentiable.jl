@@ -1,6 +1,7 @@
 # `simulate` and its pullback: against the losses of the package, against differences of the smooth run, over several segments; and
 # functions given as Julia code, with derivatives of their own.
 
+const pullback = S.pullback     # not exported: Zygote has one, too
 const PULSE = Any[Dict{String,Any}("kind" => "pulse", "name" => "input", "conductance" => false)]
 leaky(n) = Dict{String,Any}("name" => "Leaky", "method" => "discrete", "beta" => [0.75 + 0.01i for i in 1:n], "v_threshold" => 1.0,
                             "bias" => [0.1 * cos(i) for i in 1:n], "receptors" => PULSE)

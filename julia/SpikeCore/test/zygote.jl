@@ -1,7 +1,7 @@
 # The rule for Zygote, and Julia code that Zygote differentiates, against what is differentiated by hand.
 # Needs Zygote and ChainRulesCore beside SpikeCore; runtests.jl tells whether they are there.
 
-using Zygote, ChainRulesCore
+import Zygote, ChainRulesCore
 
 @testset "the extension is loaded" begin
     @test S.pullback_of[] === Zygote.pullback
