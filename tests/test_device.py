@@ -226,6 +226,25 @@ def test_a_gradient_is_that_of_the_processor(case, segments, monkeypatch):
         np.testing.assert_allclose(y, x, rtol=1e-9, atol=1e-9 * np.abs(x).max(), err_msg=name)
 
 
+def test_julia_code_sees_what_a_device_computed(monkeypatch):
+    model, network, _, more = GRADIENTS["all weights"]
+    loss = psn.JuliaLoss(
+        code="(spikes, states) -> sum(spikes) + sum(abs2, states.v)",
+        gradient="(spikes, states) -> (one.(spikes), (v = 2 .* states.v,))",
+        record="v",
+    )
+    settings = {"stimulus": psn.ConstantStimulus(strength=20.0), "dt": 0.1, "data": DATA, "seed": 3} | more
+    settings.pop("loss", None)
+    monkeypatch.setattr("pyspikenet.fitting.problem.TAPE_BYTES", 1e5)
+    here, there = (
+        psn.gradient(loss, model, network, wrt="weight", device=device, **settings) for device in ("cpu", DEVICE)
+    )
+    assert there.loss == pytest.approx(here.loss, rel=1e-9)
+    x = here.gradient["weight"]
+    assert np.abs(x).max() > 0
+    np.testing.assert_allclose(there.gradient["weight"], x, rtol=1e-9, atol=1e-9 * np.abs(x).max())
+
+
 def test_a_population_is_judged_as_on_the_processor():
     net = psn.Network.random(n=20, p=0.2, weight=3.0, seed=1)
     model = psn.LIF(E_L=-65.0, v_threshold=-50.0, v_reset=-60.0)

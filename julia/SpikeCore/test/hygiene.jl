@@ -1,4 +1,5 @@
-@test isempty(detect_ambiguities(SpikeCore))
+# Among our own methods: those of packages that are loaded for other tests have dual numbers of their own.
+@test isempty(filter(pair -> all(method -> method.module === SpikeCore, pair), detect_ambiguities(SpikeCore)))
 
 @testset "every exported name has a docstring" begin
     for name in names(SpikeCore)

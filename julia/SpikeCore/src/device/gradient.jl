@@ -123,7 +123,7 @@ function end_segment!(x::DeviceLanes, problem, first_step::Int, m::Int)
     g = setup.blueprint.graded
     copyto!(lanes.spikes, x.spikes)
     x.seen === x.spikes || copyto!(lanes.seen, x.seen)
-    watch = Int[watched(loss) for loss in problem.losses]
+    watch = Int[k for loss in problem.losses for k in watched(loss)]
     for (k, (there, here)) in enumerate(zip(x.tape, lanes.tape))
         whole = k in watch || k == g
         whole ? copyto!(here, there) : copyto!(here, m * lanes.size + 1, there, m * lanes.size + 1, lanes.size)
