@@ -64,6 +64,9 @@ device_of(problem::CascadeProblem) = problem.device
 need_derivative_of(::Union{Shared{M},PerNeuron{M}}) where {M} = need_derivative_of(M)
 need_derivative_of(::Type{<:Cascade{T,F}}) where {T,F} = need_derivative(F.instance)
 
+need_derivative_of(::Union{Shared{M},PerNeuron{M}}) where {M} = need_derivative_of(M)
+need_derivative_of(::Type{<:Cascade{T,F}}) where {T,F} = need_derivative(F.instance)
+
 # No number of a cell is a parameter as it stands: `constant_slopes` tells how the constants depend on it.
 simple_position(::CascadeProblem, names) = 0
 simple_slopes(::CascadeProblem, position::Int) = zeros(0, 0)
