@@ -173,7 +173,7 @@ def doctor(monkeypatch, capsys):
 
 def test_doctor_in_good_health(doctor):
     status, said, out = doctor(PYSPIKENET_THREADS="1")
-    assert said["device=\"cuda\""]
+    assert said['device="cuda"']
     assert status == 0, out
     assert said["transport"] == "worker"
     assert said["threads"] == f"1 (of {engine.available_cores()} cores)"
