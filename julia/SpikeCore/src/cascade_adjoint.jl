@@ -61,8 +61,6 @@ function cascade_problem(setup::Setup{T,W}, cells, params, arrays) where {T,W}
 end
 
 device_of(problem::CascadeProblem) = problem.device
-need_derivative_of(::Union{Shared{M},PerNeuron{M}}) where {M} = need_derivative_of(M)
-need_derivative_of(::Type{<:Cascade{T,F}}) where {T,F} = need_derivative(F.instance)
 
 need_derivative_of(::Union{Shared{M},PerNeuron{M}}) where {M} = need_derivative_of(M)
 need_derivative_of(::Type{<:Cascade{T,F}}) where {T,F} = need_derivative(F.instance)
