@@ -9,7 +9,9 @@ const FILES = ["philox", "elementary", "emission", "expression", "formula", "equ
                "adjoint", "optimise", "differentiable", "search", "device", "hygiene"]
 
 # Files that need packages, and why they cannot be run here: empty if they can.
-const MORE = ["zygote" => S.load_zygote(), "device_kernels" => S.why_not("kernels"), "device_cuda" => S.why_not("cuda")]
+const GPU_COMPILER = Base.PkgId(Base.UUID("61eb1bfa-7361-4325-ad38-22787b887f55"), "GPUCompiler")
+const MORE = ["zygote" => S.load_zygote(), "device_kernels" => S.why_not("kernels"), "device_cuda" => S.why_not("cuda"),
+              "device_ptx" => S.load_packages(GPU_COMPILER)]
 
 @testset "SpikeCore" begin
     for name in [FILES; [name for (name, reason) in MORE if isempty(reason)]]
