@@ -1,9 +1,10 @@
 """In-process transport: Julia in this process through juliacall; juliapkg finds or installs it.
 
-Needs Julia >= 1.10. Julia is called from one Python thread at a time; long calls release the GIL.
+Needs Julia >= 1.10. One thread of Python calls Julia; long calls release the GIL.
 """
 
 import contextlib
+import functools
 import importlib.util
 import os
 import signal
@@ -11,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -34,58 +35,60 @@ end
 
 
 class JuliacallEngine:
-    """The juliacall transport; Julia starts when this is made and stays for the life of the process."""
+    """The juliacall transport; Julia starts when this is made and stays for the life of the process.
+
+    One thread of the process starts Julia and makes all calls: Julia's tasks wait for the thread that started it, and
+    its garbage collector for all threads that have called it.
+    """
 
     transport = "juliacall"
 
     def __init__(self, threads: int) -> None:
         self._pid = os.getpid()
-        self._lock = threading.Lock()
         # With several threads Julia's garbage collector needs Julia's signal handlers, or the process crashes.
         os.environ.setdefault("PYTHON_JULIACALL_HANDLE_SIGNALS", "no" if threads == 1 else "yes")
         os.environ.setdefault("PYTHON_JULIACALL_THREADS", str(threads))
+        self._thread = _julia_thread()
         try:
             with _python_keeps_sigint():
-                import juliacall
-
-                self._main = juliacall.newmodule("PySpikeNet")
-                self._call_julia = self._main.seval(BRIDGE.format(folder=spikecore())).call
-                self.threads = int(self._main.seval("Threads.nthreads()"))
+                self._thread.submit(self._start).result()
         except Exception as problem:
             raise EngineError(f"juliacall could not start Julia: {problem}") from problem
 
-    @property
-    def julia(self) -> str:
-        """Path of the Julia in use."""
-        return str(self._main.seval("joinpath(Sys.BINDIR, Base.julia_exename())"))
+    def _start(self) -> None:
+        import juliacall
+
+        main = juliacall.newmodule("PySpikeNet")
+        self._call_julia = main.seval(BRIDGE.format(folder=spikecore())).call
+        self.threads = int(main.seval("Threads.nthreads()"))
+        self.julia = str(main.seval("joinpath(Sys.BINDIR, Base.julia_exename())"))
 
     def submit(
         self, method: str, params: Mapping[str, Any], arrays: Arrays | None = None
     ) -> "Future[tuple[dict[str, Any], dict[str, Any]]]":
-        """Calls Julia at once; the future is done when this returns."""
-        future: Future[tuple[dict[str, Any], dict[str, Any]]] = Future()
-        try:
-            future.set_result(self._call(method, params, arrays or {}))
-        except Exception as problem:
-            future.set_exception(problem)
-        return future
-
-    def _call(self, method: str, params: Mapping[str, Any], arrays: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Lets Julia's thread call; the future is done when it has."""
         if self._pid != os.getpid():
             raise EngineError(
                 "Julia was started in this process before it was forked and cannot be used in the child; start"
                 " processes with the 'spawn' method, or set PYSPIKENET_ENGINE=worker"
             )
-        transposed = {name: np.asarray(native(name, array), order="C").T for name, array in arrays.items()}
         # C order (trial, time, neuron) is Julia's (neuron, time, trial).
-        with self._lock:
-            result, values = self._call_julia(method, plain(params), transposed)
+        transposed = {name: np.asarray(native(name, array), order="C").T for name, array in (arrays or {}).items()}
+        return self._thread.submit(self._call, method, plain(params), transposed)
+
+    def _call(self, method: str, params: Any, arrays: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
+        result, values = self._call_julia(method, params, arrays)
         if values is None:
             raise JuliaError(**result)
         return result, values
 
     def close(self) -> None:
         """Nothing to do: Julia ends with the process."""
+
+
+@functools.cache
+def _julia_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="julia")
 
 
 @contextlib.contextmanager
