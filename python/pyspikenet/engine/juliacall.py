@@ -23,10 +23,12 @@ from .wire import Arrays, native, plain
 
 NETWORK_SECONDS = 5.0
 
-# The bridge is an extension of SpikeCore. Julia loads it by itself where SpikeCore is a package of the environment (as
-# juliapkg makes it one); where it is only a folder, as with an environment of one's own, it is loaded here.
+# SpikeCore is the one beside this file: the environment may lack it, where it is not juliapkg's, and juliapkg's has a copy
+# where this is a checkout installed in place. The bridge is an extension of it, which is loaded here if Julia does not.
 BRIDGE = """
-Base.find_package("SpikeCore") === nothing && pushfirst!(LOAD_PATH, raw"{folder}")
+let ours = raw"{folder}"
+    Base.find_package("SpikeCore") == joinpath(ours, "src", "SpikeCore.jl") || pushfirst!(LOAD_PATH, ours)
+end
 import PythonCall, SpikeCore
 let bridge = Base.get_extension(SpikeCore, :SpikeCorePythonCallExt)
     bridge === nothing ? include(joinpath(pkgdir(SpikeCore), "ext", "SpikeCorePythonCallExt.jl")) : bridge
