@@ -106,7 +106,7 @@ def test_without_zygote_and_gradient_the_error_says_what_to_do() -> None:
         pytest.skip("Zygote is here")
     assert "gradient=" in reason
     assert "Zygote" in reason
-    assert "Julia >= 1.9" in reason or "Pkg.add" in reason
+    assert "Julia >= 1.10" in reason or "Pkg.add" in reason
 
 
 @pytest.mark.parametrize("mine", [counts(), course()], ids=["counts", "course"])

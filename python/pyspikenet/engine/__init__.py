@@ -144,8 +144,13 @@ def _julia_for_worker() -> str:
 
 
 def _after_fork_in_child() -> None:
-    global _lock
+    """A child cannot use the Julia that runs in its parent: it gets a worker of its own, of the same Julia."""
+    global _lock, _engine
     _lock = threading.RLock()  # another thread of the parent may have held it
+    if _engine is not None and _engine.transport == "juliacall":
+        os.environ.setdefault("PYSPIKENET_JULIA", _engine.julia)
+        _settings["engine"] = "worker"
+        _engine = None
 
 
 if hasattr(os, "register_at_fork"):

@@ -31,7 +31,7 @@ class JuliaLoss(Loss):
     Gradients come from `gradient`, a function of the same arguments that returns the derivatives: those by the spikes,
     an array of their size, or ``(by_spikes, (v = by_v,))``; ``nothing`` stands for zeros. Without it the Julia package
     Zygote differentiates the code; it must be installed (``Pkg.add(["Zygote", "ChainRulesCore"])``, in the default
-    environment or that of ``JULIA_PROJECT``) and needs Julia >= 1.9. That is checked when a fit begins.
+    environment or that of ``JULIA_PROJECT``) and needs Julia >= 1.10. That is checked when a fit begins.
 
     A function of the whole run must see all of it: it keeps about four numbers per neuron, step and trial of a batch,
     and as many of each variable in `record`. Losses of this kind are for methods that follow gradients, not for
