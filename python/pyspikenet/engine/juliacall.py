@@ -23,8 +23,8 @@ from .wire import Arrays, native, plain
 
 NETWORK_SECONDS = 5.0
 
-# SpikeCore is the one beside this file: an environment of one's own may lack it, and juliapkg's has a copy where this
-# is a checkout installed in place. The bridge is an extension of it, which is loaded here if Julia does not.
+# SpikeCore is the one beside this file, not a package of the environment: juliapkg would find two where a checkout is
+# installed in place. The bridge is an extension of it, which is loaded here if Julia does not.
 BRIDGE = """
 let ours = raw"{folder}"
     Base.find_package("SpikeCore") == joinpath(ours, "src", "SpikeCore.jl") || pushfirst!(LOAD_PATH, ours)
