@@ -113,9 +113,9 @@ function make_groups!(problem::CascadeProblem{T}, chosen::Vector{Vector{Int}}) w
     problem.groups = [Lanes(wired, t, problem.steps, problem.rule.visible, Int[], 1, true) for t in chosen]
     foreach(lanes -> lanes.noise = noise_matrices(setup, lanes, problem.steps), problem.groups)
     columns = history(setup.blueprint.coupling) + problem.steps + longest_delay(setup)
-    problem.arrived = [zeros(T, lanes.size, columns) for lanes in problem.groups]
-    problem.workers = problem.device === nothing ? Any[] :
-                      Any[DeviceCascade(problem.device, lanes, setup, problem.steps) for lanes in problem.groups]
+    on_host = problem.device === nothing
+    problem.arrived = on_host ? [zeros(T, lanes.size, columns) for lanes in problem.groups] : Matrix{T}[]
+    problem.workers = on_host ? Any[] : Any[DeviceCascade(problem.device, lanes, setup, problem.steps) for lanes in problem.groups]
     problem.states = loss_states(problem.losses, problem.groups, problem.steps)
     return nothing
 end
@@ -232,8 +232,7 @@ function draw_spikes!(lanes::Lanes{T}, cells::P, setup::Setup{T}, rule::SpikeRul
             model = at(cells, i)
             what = emission(typeof(model))
             mu = activity(model, step(model, nothing, lanes.input[base+l], dt), dt)
-            admissible(what, mu) || fail("the activity of neuron ", i - 1, " in step ", now, " (trial ", setup.trials[column].id,
-                                         ") is ", mu, ", but must be ", requirement(what))
+            admissible(what, mu) || refuse_activity(what, mu, i, now, setup.trials[column].id)
             lanes.activity[base+l] = mu
             expected = what isa Threshold ? smooth(rule.surrogate, mu) : mu
             s = fires(what, mu, lanes.uniforms[l]) ?
@@ -244,6 +243,9 @@ function draw_spikes!(lanes::Lanes{T}, cells::P, setup::Setup{T}, rule::SpikeRul
     end
     return nothing
 end
+
+refuse_activity(what, mu, i::Int, now::Int, trial) =
+    fail("the activity of neuron ", i - 1, " in step ", now, " (trial ", trial, ") is ", mu, ", but must be ", requirement(what))
 
 "Back over all steps: adjoints of arrivals and drive, and of the constants, for each trial apart."
 function backward!(lanes::Lanes{T}, arrived::Matrix{T}, problem::CascadeProblem{T}, cells, found::Vector{CascadeConstants}) where {T}

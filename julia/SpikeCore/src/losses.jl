@@ -30,8 +30,6 @@ struct TargetSpikes{T}
     mask::Vector{T}             # one per step of the run
 end
 
-@inline lane_weight(weight::Vector, i::Int) = @inbounds weight[length(weight) == 1 ? 1 : i]
-
 "The target's spikes in the `m` steps from `first` (counted from the begin of the run), one matrix of lanes by step."
 function fill_target!(into::Matrix{T}, target::TargetSpikes{T}, lanes::Lanes{T}, first::Int, m::Int) where {T}
     fill!(view(into, :, 1:m), 0)
@@ -70,12 +68,12 @@ function settle!(loss::CountLoss{T}, lanes::Vector{Lanes{T}}, states::Vector{Los
             state.carry[1][(b-1)*x.n+target.neuron[e]+1] -= target.mask[target.step[e]+1]
         end
         for l in 1:occupied(x)
-            difference, w = state.carry[1][l], lane_weight(target.weight, neuron_of(x, l))
+            difference, w = state.carry[1][l], one_or(target.weight, neuron_of(x, l))
             state.back[l] = loss.distance ? w * sign(difference) / loss.seconds : 2w * difference
         end
     end
     value(difference, w) = loss.distance ? w * abs(difference) / loss.seconds : w * difference^2
-    return sum_of_lanes((state, l, i) -> Float64(value(state.carry[1][l], lane_weight(target.weight, i))), lanes, states)
+    return sum_of_lanes((state, l, i) -> Float64(value(state.carry[1][l], one_or(target.weight, i))), lanes, states)
 end
 
 "The squared difference of mean rate (Hz) and `goal`: of all neurons and trials together, or of each neuron."
@@ -156,7 +154,7 @@ function visit_variable(f::F, loss::VariableLoss{T}, lanes::Lanes{T}, first::Int
         for (b, column) in enumerate(lanes.trials), i in 1:n
             data = loss.data[i, first+j, size(loss.data, 3) == 1 ? 1 : column]
             l = (b - 1) * n + i
-            f(l, j, y[l, j+1] - data, share * lane_weight(loss.weight, i))
+            f(l, j, y[l, j+1] - data, share * one_or(loss.weight, i))
         end
     end
     return nothing

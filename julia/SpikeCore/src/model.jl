@@ -41,6 +41,9 @@ end
 @inline at(p::Shared, i::Int) = p.model
 @inline at(p::PerNeuron{M}, i::Int) where {M} = M(map(c -> @inbounds(c[i]), p.columns)...)
 
+"The number of neuron `i`, of one for all or of one each."
+@inline one_or(x, i::Int) = @inbounds x[length(x) == 1 ? 1 : i]
+
 "Neurons of model `M` from columns of length 1 or n, in the order of its fields."
 function neurons(::Type{M}, ::Type{T}, n::Int, columns::NTuple{K,Vector{Float64}}) where {M,T,K}
     for column in columns

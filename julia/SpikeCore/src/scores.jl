@@ -242,7 +242,7 @@ function add_step!(course::Matrix{Float64}, values::Array{T,3}, data::Array{Floa
     for c in 1:size(course, 1)
         total = 0.0
         @inbounds for i in 1:n
-            total += lane_weight(weight, i) * (values[(c-1)*n+i, j, k] - data[i, step, trial])^2
+            total += one_or(weight, i) * (values[(c-1)*n+i, j, k] - data[i, step, trial])^2
         end
         course[c, k] += share * total
     end
@@ -260,10 +260,10 @@ function candidate_score(s::S, trials::Vector{SortedSpikes}, at::Int, n::Int) wh
         y = data[length(data) == 1 ? 1 : k]
         own = 0.0
         for i in 1:n
-            own += lane_weight(s.compared.weight, i) * score(s, trials[k], at + i, y, i)
+            own += one_or(s.compared.weight, i) * score(s, trials[k], at + i, y, i)
         end
         for i in n+1:length(y.offset)-1
-            own += lane_weight(s.compared.weight, i) * score(s, SILENT, 1, y, i)
+            own += one_or(s.compared.weight, i) * score(s, SILENT, 1, y, i)
         end
         total += s isa VanRossumScore && s.root == 2 ? sqrt(own) : own
     end

@@ -376,16 +376,22 @@ function given_spikes!(part::Part, clamp::Clamp, now::Int)
     return nothing
 end
 
+"Makes room for `count` more spikes; returns how many there will be."
+function room_to_record!(part::Part, count::Int)
+    needed = part.n_recorded + count
+    if needed > length(part.recorded_neuron)
+        resize!(part.recorded_neuron, 2needed)
+        resize!(part.recorded_step, 2needed)
+    end
+    return needed
+end
+
 function record_spikes!(part::Part, spiking::Vector{Int32}, counts::Vector{Int32}, m::Int, now::Int)
     total = 0
     for s in 1:m
         total += @inbounds counts[s]
     end
-    needed = part.n_recorded + total
-    if needed > length(part.recorded_neuron)
-        resize!(part.recorded_neuron, 2needed)
-        resize!(part.recorded_step, 2needed)
-    end
+    needed = room_to_record!(part, total)
     k = part.n_recorded
     @inbounds for s in 1:m, _ in 1:counts[s]
         k += 1

@@ -9,7 +9,7 @@ struct Target{T}
     channel::Int
 end
 
-@inline strength_at(t::Target, j::Int) = @inbounds t.strength[length(t.strength) == 1 ? 1 : j]
+@inline strength_at(t::Target, j::Int) = one_or(t.strength, j)
 
 "The positions in `t.neurons` that lie in `range`."
 function within(t::Target, range::UnitRange{Int})

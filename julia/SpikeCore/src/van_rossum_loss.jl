@@ -56,12 +56,12 @@ function settle!(loss::VanRossumLoss{T}, lanes::Vector{Lanes{T}}, states::Vector
     weight = loss.target.weight
     loss.root == 2 && return sum(((x, state),) -> sum(sqrt, squares_of_trials(loss, x, state)), zip(lanes, states))
     value(x) = loss.root == 1 ? sqrt(loss.unit * x) : loss.unit * x
-    return sum_of_lanes((state, l, i) -> Float64(lane_weight(weight, i) * value(state.carry[1][l])), lanes, states)
+    return sum_of_lanes((state, l, i) -> Float64(one_or(weight, i) * value(state.carry[1][l])), lanes, states)
 end
 
 "The squared distance of each trial."
 squares_of_trials(loss::VanRossumLoss{T}, lanes::Lanes{T}, state::LossState{T}) where {T} =
-    Float64[loss.unit * sum(i -> lane_weight(loss.target.weight, i) * state.carry[1][(b-1)*lanes.n+i], 1:lanes.n)
+    Float64[loss.unit * sum(i -> one_or(loss.target.weight, i) * state.carry[1][(b-1)*lanes.n+i], 1:lanes.n)
             for b in 1:length(lanes.trials)]
 
 "The derivative of the roots in the loss, by what they are taken of; where that is 0, so is its derivative by the spikes."
@@ -123,7 +123,7 @@ end
 function lane_weights(weight::Vector{T}, lanes::Lanes{T}, scale::T) where {T}
     x = zeros(T, lanes.size)
     for l in 1:occupied(lanes)
-        x[l] = scale * lane_weight(weight, neuron_of(lanes, l))
+        x[l] = scale * one_or(weight, neuron_of(lanes, l))
     end
     return x
 end

@@ -62,10 +62,9 @@ end
 function name_failure(x::DeviceCascade, problem::CascadeProblem)
     host, bad = x.lanes.lanes, Array(x.bad)
     j, l = minimum((bad[l], l) for l in 1:occupied(host) if bad[l] > 0)
-    model = at(problem.cells, neuron_of(host, l))
-    fail("the activity of neuron ", neuron_of(host, l) - 1, " in step ", problem.first_step + j - 1, " (trial ",
-         problem.setup.trials[host.trials[trial_of(l, host.n)]].id, ") is ", host.activity[l, j], ", but must be ",
-         requirement(emission(typeof(model))))
+    what = emission(typeof(at(problem.cells, neuron_of(host, l))))
+    refuse_activity(what, host.activity[l, j], neuron_of(host, l), problem.first_step + j - 1,
+                    problem.setup.trials[host.trials[trial_of(l, host.n)]].id)
 end
 
 function backward!(x::DeviceCascade{T}, problem::CascadeProblem{T}, found::Vector{CascadeConstants}) where {T}

@@ -30,20 +30,21 @@ end
 "Adds one to a counter, and returns what it is then."
 @inline next!(::InTurn, x, at) = @inbounds x[at] += one(eltype(x))
 
-# Devices that packages bring: name of the device => the packages.
-const DEVICE_PACKAGES = Dict("kernels" => ["63c18a36-062a-441e-b654-da1e3ab1ce7c" => "KernelAbstractions"],
-                             "cuda" => ["052768ef-5323-5732-b1bb-66c8b64840ba" => "CUDA"])
+# Devices that packages bring: name of the device => the package.
+const DEVICE_PACKAGES = Dict(
+    "kernels" => Base.PkgId(Base.UUID("63c18a36-062a-441e-b654-da1e3ab1ce7c"), "KernelAbstractions"),
+    "cuda" => Base.PkgId(Base.UUID("052768ef-5323-5732-b1bb-66c8b64840ba"), "CUDA"))
 "Name => a function that makes the device, or fails and says why it cannot."
 const DEVICES = Dict{String,Any}("serial" => Serial)
 
-"The device of this name; its packages are loaded when it is first asked for."
+"The device of this name; its package is loaded when it is first asked for."
 function device(name::String)
     haskey(DEVICES, name) && return Base.invokelatest(DEVICES[name])
     haskey(DEVICE_PACKAGES, name) || fail("device must be cpu, ", join(sort!(collect(keys(DEVICE_PACKAGES))), ", "), ", got ", name)
-    packages = DEVICE_PACKAGES[name]
-    reason = load_packages([Base.PkgId(Base.UUID(id), package) for (id, package) in packages]...)
-    isempty(reason) || fail("device ", name, " needs the Julia package ", packages[1][2], ", but ", reason)
-    haskey(DEVICES, name) || fail("device ", name, " needs an extension of SpikeCore that was not loaded with ", packages[1][2])
+    package = DEVICE_PACKAGES[name]
+    reason = load_packages(package)
+    isempty(reason) || fail("device ", name, " needs the Julia package ", package.name, ", but ", reason)
+    haskey(DEVICES, name) || fail("device ", name, " needs an extension of SpikeCore that was not loaded with ", package.name)
     return Base.invokelatest(DEVICES[name])
 end
 
@@ -71,7 +72,6 @@ end
 
 @inline trial_of(l::Int, n::Int) = (l - 1) ÷ n + 1
 @inline neuron_in(l::Int, n::Int) = (l - 1) % n + 1
-@inline one_or(x, i::Int) = @inbounds x[length(x) == 1 ? 1 : i]
 
 function clear_lane!(l::Int, x, at::Int)
     @inbounds x[at+l] = 0

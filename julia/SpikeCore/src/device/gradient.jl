@@ -74,8 +74,9 @@ function go_forward!(x::DeviceLanes{T}, problem, p::Int, first_step::Int, m::Int
         for (variable, arriving) in zip(x.tape, x.arriving)
             isempty(arriving) || each_lane(d, add_lane!, count, variable, base, arriving, base)
         end
-        needs_random(M) || rule.stochastic ?
-            each_lane(d, uniform_lane!, count, x.uniforms, lanes.n, x.stimuli.ids, setup.seed, step) : nothing
+        if needs_random(M) || rule.stochastic
+            each_lane(d, uniform_lane!, count, x.uniforms, lanes.n, x.stimuli.ids, setup.seed, step)
+        end
         each_lane(d, forward_lane!, count, x.cells, x.tape, x.noise, x.input, x.activity, x.spikes, x.ready, x.free, x.uniforms, base,
                   size, step, setup.dt)
         if rule.relaxed || rule.visible || rule.stochastic
@@ -219,9 +220,9 @@ function copy_lane!(l::Int, x, at::Int, y, from::Int)
     return nothing
 end
 
-function white_lane!(l::Int, noise, at::Int, n::Int, ids, seed::UInt64, stream::UInt32, step::Int, dt::T) where {T}
+function white_lane!(l::Int, noise, at::Int, n::Int, ids, seed::UInt64, stream::UInt32, step::Int, dt)
     source = Source(seed, stream, @inbounds(ids[trial_of(l, n)]))
-    @inbounds noise[at+l] = T(normal(source, neuron_in(l, n) - 1, step)) * (1 / sqrt_positive(dt))
+    @inbounds noise[at+l] = white_noise(source, neuron_in(l, n) - 1, step, dt)
     return nothing
 end
 

@@ -29,7 +29,8 @@ function membrane_lane!(l::Int, cells, n::Int, period::Int, state, drive, free, 
 end
 
 @inline white_noise(::Val{K}, seed::UInt64, id::UInt32, from::Int, now::Int, dt::T) where {K,T} =
-    ntuple(k -> T(normal(Source(seed, STREAM_MEMBRANE + UInt32(k), id), from, now)) * (1 / sqrt_positive(dt)), Val(K))
+    ntuple(k -> white_noise(Source(seed, STREAM_MEMBRANE + UInt32(k), id), from, now, dt), Val(K))
+@inline white_noise(source::Source, from::Int, now::Int, dt::T) where {T} = T(normal(source, from, now)) * (1 / sqrt_positive(dt))
 
 function cascade_lane!(l::Int, neurons, n::Int, period::Int, drive, bad, ids, seed::UInt64, j::Int, now::Int, dt::T, list, counts,
                        counters, way) where {T}

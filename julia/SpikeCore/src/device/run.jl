@@ -219,11 +219,7 @@ function fetch_spikes!(run::DeviceRun, m::Int)
 end
 
 function note_spikes!(part::Part, i::Int, count::Int, step::Int)
-    needed = part.n_recorded + count
-    if needed > length(part.recorded_neuron)
-        resize!(part.recorded_neuron, 2needed)
-        resize!(part.recorded_step, 2needed)
-    end
+    needed = room_to_record!(part, count)
     part.recorded_neuron[part.n_recorded+1:needed] .= i - 1
     part.recorded_step[part.n_recorded+1:needed] .= step
     part.n_recorded = needed

@@ -21,7 +21,7 @@ mutable struct DeviceStimuli{T}
     waves::Array{T,3}
     waves_there::Any
     wave_targets::Vector{Any}
-    tables::Vector{Any}             # (stimulus, target, data)
+    tables::Vector{Any}             # (stimulus, target, data, the column of each trial)
     spikes::Vector{Any}             # (stimulus, neurons, weights)
     poisson::Vector{Any}            # (stimulus, target, mu)
     noises::Vector{Any}             # (stimulus, target, state)
@@ -33,7 +33,8 @@ function DeviceStimuli(d::Device, setup::Setup{T}, trials::Vector{Trial{T}}) whe
     return DeviceStimuli{T}(
         d, n, trials, put(d, UInt32[trial.id for trial in trials]), zeros(T, 0, 0, 0), nothing,
         Any[DeviceTarget(d, t, n) for t in s.wave_targets],
-        Any[(x, DeviceTarget(d, x.target, n), put(d, x.data)) for x in s.tables],
+        Any[(x, DeviceTarget(d, x.target, n), put(d, x.data), put(d, Int32[size(x.data, 3) == 1 ? 1 : trial.column for trial in trials]))
+            for x in s.tables],
         Any[(x, put(d, x.neuron), put(d, x.weight)) for x in s.spikes],
         Any[(x, DeviceTarget(d, x.target, n), put(d, x.mu)) for x in s.poisson],
         Any[(x, DeviceTarget(d, x.target, n), state(k)) for (k, x) in enumerate(s.noises)])
@@ -54,17 +55,14 @@ first lane is.
 """
 function stimulate!(stimuli::DeviceStimuli, setup::Setup, into, j::Int, step::Int)
     d, n, trials = stimuli.device, stimuli.n, length(stimuli.trials)
+    reach(add!, target, what...) = each_lane(d, add!, target.reached * trials, into(target.channel)..., n, target.reached, target.neurons,
+                                             target.strength, what...)
     for (w, target) in enumerate(stimuli.wave_targets)
-        all(==(0), view(stimuli.waves, j, w, :)) && continue
-        each_lane(d, wave_lane!, target.reached * trials, into(target.channel)..., n, target.reached, target.neurons, target.strength,
-                  stimuli.waves_there, j, w)
+        all(==(0), view(stimuli.waves, j, w, :)) || reach(wave_lane!, target, stimuli.waves_there, j, w)
     end
-    for (x, target, data) in stimuli.tables
+    for (x, target, data, columns) in stimuli.tables
         position = table_row(step, x.start, x.rate)
-        1 <= position <= size(x.data, 2) || continue
-        columns = put(d, Int32[size(x.data, 3) == 1 ? 1 : trial.column for trial in stimuli.trials])
-        each_lane(d, table_lane!, target.reached * trials, into(target.channel)..., n, target.reached, target.neurons,
-                  target.strength, data, position, columns)
+        1 <= position <= size(x.data, 2) && reach(table_lane!, target, data, position, columns)
     end
     for (x, neurons, weights) in stimuli.spikes
         now = searchsorted(x.step, step)
@@ -72,14 +70,12 @@ function stimulate!(stimuli::DeviceStimuli, setup::Setup, into, j::Int, step::In
                                   weights, adding(d))
     end
     for (x, target, mu) in stimuli.poisson
-        inside(step, x.start, x.stop) || continue
-        each_lane(d, poisson_lane!, target.reached * trials, into(target.channel)..., n, target.reached, target.neurons,
-                  target.strength, mu, x.most, x.period, setup.seed, x.stream, stimuli.ids, step)
+        inside(step, x.start, x.stop) &&
+            reach(poisson_lane!, target, mu, x.most, x.period, setup.seed, x.stream, stimuli.ids, step)
     end
     for (x, target, state) in stimuli.noises
-        inside(step, x.start, x.stop) || continue
-        each_lane(d, noise_lane!, target.reached * trials, into(target.channel)..., n, target.reached, target.neurons,
-                  target.strength, state, x.decay, x.period, setup.seed, x.stream, stimuli.ids, step)
+        inside(step, x.start, x.stop) &&
+            reach(noise_lane!, target, state, x.decay, x.period, setup.seed, x.stream, stimuli.ids, step)
     end
     return nothing
 end
