@@ -27,12 +27,23 @@ precompile(serve, (Int, Int, String, String))
             arrays["projection.$r.offset"], arrays["projection.$r.target"] = [0, 1, 1, 1, 1], Int32[1]
             arrays["projection.$r.weight"] = [1.0]
         end
-        opened = handle("open", params, arrays)[1]
-        handle("advance", merge(opened, Dict{String,Any}("steps" => 20, "state" => true)), Dict{String,Any}())
-        handle("state", opened, Dict{String,Any}())
-        handle("close", opened, Dict{String,Any}())
-        handle("run", merge(params, Dict{String,Any}("steps" => 20)), arrays)
+        opened = ask("open", params, arrays)
+        ask("advance", merge(opened, Dict{String,Any}("steps" => 20, "state" => true)))
+        ask("state", opened)
+        ask("close", opened)
+        ask("run", merge(params, Dict{String,Any}("steps" => 20)), arrays)
         return nothing
+    end
+
+    "A request as Python writes it, answered as the worker does."
+    function ask(method::String, params::Dict{String,Any}, arrays=Dict{String,Any}())
+        reply = mktemp() do _, requests
+            mktemp() do _, replies
+                header = Dict{String,Any}("id" => 1, "method" => method, "params" => params, "arrays" => write_arrays(arrays, requests))
+                TOML.parse(answer(sprint(print_toml, header), requests, replies))
+            end
+        end
+        return reply["result"]
     end
 
     if ccall(:jl_generating_output, Cint, ()) == 1
@@ -44,5 +55,18 @@ precompile(serve, (Int, Int, String, String))
                                    "v_reset" => -60.0, "refractory_period" => 0.0, "tau_syn_exc" => 5.0, "tau_syn_inh" => 10.0,
                                    "method" => "exact", "receptors" => receptors, "receptor.1.tau" => 5.0,
                                    "receptor.2.tau" => 10.0), 2, 0.1)
+    end
+
+    # What these runs find by dispatch, and Base owns, is kept only where it is named.
+    for (f, types...) in ((Base.indexed_iterate, Tuple{Dict{String,Any},Dict{String,Any}}, Int),
+                          (Base.indexed_iterate, Tuple{Dict{String,Any},Dict{String,Any}}, Int, Int),
+                          (getindex, Dict{String,DataType}, String), (convert, Type{Vector{Int}}, Vector{Int}),
+                          (convert, Type{Vector{String}}, Vector{Union{}}), (in, Type, Tuple{DataType,DataType}), (delete!, Dict{Int,Any}, Int))
+        precompile(f, types)
+    end
+    for V in (Vector{Union{}}, Vector{Array{Float64,3}})
+        precompile(enumerate, (V,))
+        precompile(iterate, (Base.Iterators.Enumerate{V},))
+        precompile(iterate, (Base.Iterators.Enumerate{V}, Tuple{Int}))
     end
 end

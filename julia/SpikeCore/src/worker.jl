@@ -33,14 +33,17 @@ The array that `entry` describes: read from the shared request file, or, where i
 copy. Python's C order `(trial, time, neuron)` is Julia's `(neuron, time, trial)`.
 """
 function read_array(entry::Dict, requests::IO)
-    T = DTYPES[entry["dtype"]]
-    dims = Tuple(Int.(reverse(entry["shape"])))
-    prod(dims) == 0 && return Array{T}(undef, dims)
-    if haskey(entry, "file")
-        return open(io -> Mmap.mmap(io, Array{T,length(dims)}, dims, entry["offset"]; grow=false), entry["file"], "r")
-    end
-    seek(requests, entry["offset"])
-    return read!(requests, Array{T}(undef, dims))
+    T, dims = DTYPES[entry["dtype"]], Tuple(convert(Vector{Int}, reverse(entry["shape"])))
+    offset = get(entry, "offset", 0)                    # an empty array has none
+    return haskey(entry, "file") ? map_numbers(T, dims, entry["file"], offset) : read_numbers(T, dims, requests, offset)
+end
+
+map_numbers(T, dims, file, offset) = open(io -> Mmap.mmap(io, Array{T,length(dims)}, dims, offset; grow=false), file, "r")
+
+function read_numbers(::Type{T}, dims::NTuple{N,Int}, requests::IOStream, offset::Int) where {T,N}
+    prod(dims) == 0 && return Array{T,N}(undef, dims)
+    seek(requests, offset)
+    return read!(requests, Array{T,N}(undef, dims))
 end
 
 function read_arrays(header::Dict, requests::IO)
@@ -54,14 +57,17 @@ end
 function write_arrays(arrays::Dict{String,Any}, replies::IO)
     entries = Dict{String,Any}[]
     seekstart(replies)
-    for (name, values) in arrays
-        x = values isa Array ? values : Array(values)       # the bytes of a BitArray or a view are not its values
-        push!(entries, Dict{String,Any}("name" => name, "dtype" => DTYPE_NAMES[eltype(x)],
-                                        "shape" => collect(Int, reverse(size(x))), "offset" => position(replies)))
-        write(replies, x)
+    for (name, x) in arrays
+        push!(entries, write_numbers(name, x isa Array ? x : Array(x), replies))    # the bytes of a BitArray or a view are not its values
     end
     flush(replies)
     return entries
+end
+
+function write_numbers(name::String, x::Array{T,N}, replies::IOStream) where {T,N}
+    offset = position(replies)
+    write(replies, x)
+    return Dict{String,Any}("name" => name, "dtype" => DTYPE_NAMES[T], "shape" => collect(Int, reverse(size(x))), "offset" => offset)
 end
 
 function answer(request::String, requests::IO, replies::IO)
