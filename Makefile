@@ -10,7 +10,8 @@ demo: $(VENV)/.installed .julia/.ready  ## A real connectome fires: examples/qui
 
 test: $(VENV)/.installed-test .julia/.ready  ## All tests, Python and Julia
 	$(BIN)/python scripts/test_julia.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/engine
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/engine
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
