@@ -20,7 +20,7 @@ def more(parser):
 options = harness.arguments(__doc__, steps=w4.steps(), more=more)
 psn.configure(threads=options.threads)
 settings = {"duration": w4.DURATION, "dt": w4.DT, "trials": None, "seed": 0, "dtype": options.dtype, "threads": None}
-settings |= {"equilibration": 0.0, "initial_state": None}
+settings |= {"equilibration": 0.0, "initial_state": None, "device": "cpu"}
 if options.task == "adex":
     values, current = w4.adex(options.candidates)
     network = psn.Network.from_edges(pre=[], post=[], weight=[], n=1)

@@ -57,7 +57,7 @@ print(now, ds.attrs["interrupted"], run().attrs["interrupted"], engine.info()["p
 
 
 def test_while_julia_still_compiles_the_first_piece(program):
-    """Nothing has been simulated then: the dataset is empty, and the engine is as usable as ever."""
+    """Nothing has been simulated then, but where it was compiled beforehand: the engine is as usable as ever."""
     process = program(
         LONG
         + """
@@ -71,12 +71,13 @@ def slow_advance(self, steps):
 Session.advance = slow_advance
 ds, now = interrupted_run()
 Session.advance = advance
-print(now, ds.attrs["interrupted"], ds.sizes["spike"], run().attrs["interrupted"])
+print(now, ds.attrs["interrupted"], run().attrs["interrupted"], ds.sizes["spike"], engine.info()["julia_version"])
 """
     )
     sent = interrupt(process, 0.1)
-    now, *rest = output(process).split()
-    assert rest == ["1", "0", "0"]
+    now, *rest, spikes, julia = output(process).split()
+    assert rest == ["1", "0"]
+    assert spikes == "0" or tuple(map(int, julia.split(".")[:2])) >= (1, 9)
     assert float(now) - sent < 2.0
 
 
