@@ -62,7 +62,8 @@ def test_while_julia_still_compiles_the_first_piece(program):
         LONG
         + """
 from pyspikenet.engine.session import Session
-import pyspikenet.dataset
+import pyspikenet.dataset, xarray
+xarray.Dataset({"x": ("i", [0.0])})  # the first one imports much
 advance = Session.advance
 def slow_advance(self, steps):
     engine.get_engine().submit("echo", {})

@@ -153,19 +153,26 @@ function begin_generation!(population::Population, arrays)
     empty!(population.batches)
     per_batch = together ? clamp(NEURONS_PER_BATCH ÷ population.n, 1, cld(m, population.threads)) : 1
     for first in 1:per_batch:m
-        range = first:min(first + per_batch - 1, m)
-        params, own = population.params[together ? 1 : first], population.arrays[together ? 1 : first]
-        params, own = together ? side_by_side(params, own, population.free, map(x -> x[:, range], values), length(range)) :
-                      (merge(params, Dict{String,Any}("threads" => 1, "period" => params["n"])), own)
-        K = population.trials
-        batch = Batch(nothing, Dict{Int,String}(), range, params["period"], [Int64[] for _ in 1:K], [Int32[] for _ in 1:K],
-                      [zeros(length(range), K) for _ in population.losses])
-        trying!(batch) do
-            batch.run = Base.invokelatest(run_on, get(params, "device", "cpu"), params, own)
-            batch.failed = batch.run.setup.failed
-        end
-        push!(population.batches, batch)
+        range, K = first:min(first + per_batch - 1, m), population.trials
+        n = required(population.params[together ? 1 : first], "n", Int)
+        push!(population.batches, Batch(nothing, Dict{Int,String}(), range, n, [Int64[] for _ in 1:K], [Int32[] for _ in 1:K],
+                                        [zeros(length(range), K) for _ in population.losses]))
     end
+    on_host = get(population.params[1], "device", "cpu") == "cpu"
+    on_threads(length(population.batches), on_host ? population.threads : 1) do b
+        trying!(() -> Base.invokelatest(begin_batch!, population, population.batches[b], values, together), population.batches[b])
+    end
+    return nothing
+end
+
+function begin_batch!(population::Population, batch::Batch, values::Vector{Matrix{Float64}}, together::Bool)
+    range = batch.candidates
+    which = together ? 1 : first(range)
+    params, own = population.params[which], population.arrays[which]
+    params, own = together ? side_by_side(params, own, population.free, map(x -> x[:, range], values), length(range)) :
+                  (merge(params, Dict{String,Any}("threads" => 1, "period" => batch.n)), own)
+    batch.run = run_on(get(params, "device", "cpu"), params, own)
+    batch.failed = batch.run.setup.failed
     return nothing
 end
 

@@ -20,15 +20,21 @@ end
 
 const PREFETCH_MOST = 256           # synapses of a row
 const ROWS_AHEAD = 8
+# Fewer synapses are in the nearer caches anyway.
+const SYNAPSES_NEAR = 1 << 15
+
+@inline rows_ahead(synapses::Connectivity) = length(synapses.target) > SYNAPSES_NEAR ? ROWS_AHEAD : 0
 
 @inline address_of(x::Array) = reinterpret(Int64, pointer(x))
 
 "Asks for the synapses low + 1 : high, a cache line at a time."
 @inline function prefetch_row(target::Int64, weight::Int64, size::Int, low::Int64, high::Int64)
-    for e in low:16:min(high, low + PREFETCH_MOST)
+    e, last = low, min(high, low + PREFETCH_MOST)
+    while e <= last                     # a range of steps costs a division
         prefetch(target + 4e)
         prefetch(weight + size * e)
         size == 8 && prefetch(weight + 8e + 64)
+        e += 16
     end
 end
 
@@ -49,6 +55,7 @@ first rows, so that what is delivered later is there.
 function ask_ahead(setup::Setup, p::Int, list::Vector{Int32}, low::Int, high::Int, at::Int)
     for k in 1:length(setup.projections)
         projection = setup.projections[k]
+        rows_ahead(projection.synapses) == 0 && continue
         splits = projection.splits
         where_rows_begin, apart = size(splits, 1) == 0 ? (address_of(projection.synapses.offset), 8) :
                                   (address_of(splits) + 8(p - 1), 8 * size(splits, 1))
@@ -58,9 +65,10 @@ function ask_ahead(setup::Setup, p::Int, list::Vector{Int32}, low::Int, high::In
     end
     for k in 1:length(setup.projections)
         projection = setup.projections[k]
+        ahead = rows_ahead(projection.synapses)
         weight = projection.synapses.weight
         target_at, weight_at = address_of(projection.synapses.target), address_of(weight)
-        @inbounds for s in low:min(high, low + ROWS_AHEAD - 1)
+        @inbounds for s in low:min(high, low + ahead - 1)
             from, to = row_bounds(projection, p, list[at+s] + 1)
             prefetch_row(target_at, weight_at, sizeof(eltype(weight)), from, to)
         end
@@ -175,9 +183,10 @@ function deliver!(ring::Matrix{T}, synapses::Connectivity, weight::Vector, rows:
     depth, n = size(ring, 2), size(ring, 1)
     now = depth == 1 ? 0 : mod(step, depth)
     cell = depth == 1 ? 1 : row(ring, step + synapses.shared_delay) + 1
-    @inbounds for s in 1-ROWS_AHEAD:m
-        if s + ROWS_AHEAD <= m
-            low, high, _ = rows[s+ROWS_AHEAD]
+    ahead = rows_ahead(synapses)
+    @inbounds for s in 1-ahead:m
+        if ahead > 0 && s + ahead <= m
+            low, high, _ = rows[s+ahead]
             prefetch_row(target_at, weight_at, size_of_weight, low, high)
         end
         s < 1 && continue

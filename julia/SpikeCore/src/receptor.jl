@@ -63,8 +63,7 @@ end
 
 # ---- several receptors: a tuple of them, their variables one after the other ------------------------------------------
 
-@inline count_states(::Type{Tuple{}}) = 0
-count_states(::Type{R}) where {R<:Tuple} = sum(n_states, fieldtypes(R))
+@generated count_states(::Type{R}) where {R<:Tuple} = sum(Int[n_states(r) for r in fieldtypes(R)])
 
 @inline first_of(s::Tuple, ::Val{N}) where {N} = ntuple(k -> s[k], Val(N))
 @inline rest_of(s::NTuple{K,Any}, ::Val{N}) where {K,N} = ntuple(k -> s[k+N], Val(K - N))

@@ -10,13 +10,14 @@ end
 "From spikes in order of time; `neuron` counts from 0."
 function SortedSpikes(step::AbstractVector{Int64}, neuron::AbstractVector{Int32}, n::Int, origin::Int)
     offset = zeros(Int64, n + 1)
-    for i in neuron
+    @inbounds for i in neuron
         offset[i+2] += 1
     end
     cumsum!(offset, offset)
     place, sorted = copy(offset), Vector{Int64}(undef, length(step))
-    for (s, i) in zip(step, neuron)
-        sorted[place[i+1]+=1] = s - origin
+    @inbounds for e in 1:length(step)
+        at = place[neuron[e]+1] += 1
+        sorted[at] = step[e] - origin
     end
     return SortedSpikes(sorted, offset)
 end

@@ -68,7 +68,8 @@ function Setup(::Type{T}, ::Type{W}, blueprint::Blueprint{T}, params::Dict{Strin
     record = convert(Vector{String}, get(params, "record", String[]))
     names = filter(name -> !(name in ("mean_rate", "weight")), record)
     setup = Setup{T,W}(n, dt, seed, blueprint, projections, stimuli, trials, clamps, any(is_plastic, projections), threads,
-                       "mean_rate" in record, Recorder(T, names, "weight" in record, params, arrays, n, blueprint), get(params, "period", 0)::Int,
+                       "mean_rate" in record, Recorder(T, names, "weight" in record, params, arrays, n, blueprint),
+                       !all(p -> p.direct, projections), !waves_of_drive(stimuli), !isempty(record), get(params, "period", 0)::Int,
                        Dict{Int,String}())
     if setup.sum_activity
         foreach(t -> t.activity_sum = zeros(n), trials)

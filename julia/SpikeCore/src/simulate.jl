@@ -97,8 +97,8 @@ function fire_step!(run::Run, trial::Trial, part::Part, step::Int)
         given_spikes!(part, setup.clamps[trial.column], step)
     end
     is_plastic(run) && update_traces!(setup, trial, part, step)
-    observe!(setup, neurons, trial, part, step)
-    remember!(trial.self, setup.blueprint.self, part, step)
+    setup.observes && observe!(setup, neurons, trial, part, step)
+    isempty(setup.blueprint.self) || remember!(trial.self, setup.blueprint.self, part, step)
     return nothing
 end
 
@@ -129,10 +129,12 @@ function gather!(setup::Setup{T}, trial::Trial{T}, part::Part, step::Int) where 
             drive[i] = 0
         end
     end
-    stimulated && add_other_stimuli!(setup, trial, part, step)
-    for (filter, projection) in zip(trial.filters, setup.projections)
-        projection.direct && continue
-        apply!(projection.into == 0 ? drive : trial.state[projection.into], filter, setup.blueprint.coupling_gain, step, range)
+    stimulated && setup.stimulated && add_other_stimuli!(setup, trial, part, step)
+    if setup.gathers
+        for (filter, projection) in zip(trial.filters, setup.projections)
+            projection.direct && continue
+            apply!(projection.into == 0 ? drive : trial.state[projection.into], filter, setup.blueprint.coupling_gain, step, range)
+        end
     end
     isempty(setup.blueprint.self) || add_self!(drive, trial.self, step, range)
     isempty(setup.blueprint.background_noise) || add_background_noise!(setup, trial, part, step)
@@ -344,7 +346,7 @@ function collect_spikes!(part::Part, trial::Trial{T}, cells, dt::T, source::Sour
     spiking, counts = part.spiking[buffer], part.counts[buffer]
     m = list_fired(list_spike!, trial.fired, part.range, spiking, counts, trial, cells, dt, source, now)
     part.n_spiking[8buffer] = m
-    now >= 0 && record_spikes!(part, spiking, counts, m, now)
+    now >= 0 && m > 0 && record_spikes!(part, spiking, counts, m, now)
     return nothing
 end
 

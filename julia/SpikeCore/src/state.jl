@@ -118,6 +118,9 @@ mutable struct Setup{T,W}
     threads::Int
     sum_activity::Bool
     recorder::Recorder{T}
+    gathers::Bool                       # some spikes wait in rings of their own before they reach a variable
+    stimulated::Bool                    # by more than waves that add to the drive
+    observes::Bool
     period::Int                         # neurons of a candidate, where several stand side by side; else 0
     failed::Dict{Int,String}            # candidates that are no longer finite, and what happened
 end

@@ -70,8 +70,10 @@ struct Stimuli{T}
     channels::Vector{Kernel{T}}
 end
 
-Base.isempty(s::Stimuli) =
-    isempty(s.waves) && isempty(s.tables) && isempty(s.spikes) && isempty(s.poisson) && isempty(s.noises)
+only_waves(s::Stimuli) = isempty(s.tables) && isempty(s.spikes) && isempty(s.poisson) && isempty(s.noises)
+Base.isempty(s::Stimuli) = isempty(s.waves) && only_waves(s)
+"Whether there is nothing but waveforms that add to the drive."
+waves_of_drive(s::Stimuli) = only_waves(s) && isempty(s.channels) && all(t -> t.channel == 0, s.wave_targets)
 
 # ---- waveforms: value at t = step dt, zero outside [start, stop) --------------------------------------------------
 
