@@ -39,6 +39,7 @@ mutable struct Population
     batches::Vector{Batch}
     candidates::Int
     done::Int
+    compiled::Bool                      # a generation has begun before
 end
 
 # Batches of about this many neurons: enough for long sweeps, few enough to stay near the processor.
@@ -136,7 +137,7 @@ function Population(params::Dict{String,Any}, arrays::Dict{String,Any})
     steps, trials = required(params, "steps", Int), length(each_arrays[1]["trials"])
     threads = clamp(required(params, "threads", Int), 1, Threads.nthreads())
     population = Population(each_params, each_arrays, free, Any[], n, dt, required(params, "warm_up", Int), steps, trials, threads,
-                            Batch[], 0, 0)
+                            Batch[], 0, 0, false)
     variables = convert(Vector{String}, required(params, "variables", Vector))
     for (j, d) in enumerate(get(params, "losses", []))
         push!(population.losses, build_score(d, owned_by("loss.$j.", arrays), n, steps, trials, dt, variables))
@@ -158,10 +159,12 @@ function begin_generation!(population::Population, arrays)
         push!(population.batches, Batch(nothing, Dict{Int,String}(), range, n, [Int64[] for _ in 1:K], [Int32[] for _ in 1:K],
                                         [zeros(length(range), K) for _ in population.losses]))
     end
-    on_host = get(population.params[1], "device", "cpu") == "cpu"
-    on_threads(length(population.batches), on_host ? population.threads : 1) do b
+    # Models given as text are compiled, and kept, by one thread.
+    apart = together && population.compiled && get(population.params[1], "device", "cpu") == "cpu"
+    on_threads(length(population.batches), apart ? population.threads : 1) do b
         trying!(() -> Base.invokelatest(begin_batch!, population, population.batches[b], values, together), population.batches[b])
     end
+    population.compiled = true
     return nothing
 end
 
