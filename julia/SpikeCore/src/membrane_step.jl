@@ -63,7 +63,7 @@ function collect_membrane_spikes!(part::Part, trial::Trial{T}, cells::P, dt::T, 
     spiking, counts = part.spiking[buffer], part.counts[buffer]
     m = list_fired(list_membrane_spike!, trial.fired, part.range, spiking, counts, trial.free, cells, dt, now, state)
     part.n_spiking[8buffer] = m
-    now >= 0 && m > 0 && record_spikes!(part, spiking, counts, m, now)
+    now >= 0 && record_spikes!(part, spiking, counts, m, now)
     return nothing
 end
 

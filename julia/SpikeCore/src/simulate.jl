@@ -129,7 +129,7 @@ function gather!(setup::Setup{T}, trial::Trial{T}, part::Part, step::Int) where 
             drive[i] = 0
         end
     end
-    stimulated && setup.stimulated && add_other_stimuli!(setup, trial, part, step)
+    stimulated && setup.other_stimuli && add_other_stimuli!(setup, trial, part, step)
     if setup.gathers
         for (filter, projection) in zip(trial.filters, setup.projections)
             projection.direct && continue
@@ -346,7 +346,7 @@ function collect_spikes!(part::Part, trial::Trial{T}, cells, dt::T, source::Sour
     spiking, counts = part.spiking[buffer], part.counts[buffer]
     m = list_fired(list_spike!, trial.fired, part.range, spiking, counts, trial, cells, dt, source, now)
     part.n_spiking[8buffer] = m
-    now >= 0 && m > 0 && record_spikes!(part, spiking, counts, m, now)
+    now >= 0 && record_spikes!(part, spiking, counts, m, now)
     return nothing
 end
 
@@ -389,6 +389,7 @@ function room_to_record!(part::Part, count::Int)
 end
 
 function record_spikes!(part::Part, spiking::Vector{Int32}, counts::Vector{Int32}, m::Int, now::Int)
+    m == 0 && return nothing
     total = 0
     for s in 1:m
         total += @inbounds counts[s]

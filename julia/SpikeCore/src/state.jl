@@ -118,8 +118,9 @@ mutable struct Setup{T,W}
     threads::Int
     sum_activity::Bool
     recorder::Recorder{T}
+    # What a run lacks is not looked for in each step.
     gathers::Bool                       # some spikes wait in rings of their own before they reach a variable
-    stimulated::Bool                    # by more than waves that add to the drive
+    other_stimuli::Bool                 # there are more than waves that add to the drive
     observes::Bool
     period::Int                         # neurons of a candidate, where several stand side by side; else 0
     failed::Dict{Int,String}            # candidates that are no longer finite, and what happened
